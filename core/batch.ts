@@ -1,0 +1,341 @@
+// How batches are made: from objects (batchOf), from text (batchOfText), from a transform's results (mapBatch), and from
+// other batches (pick, join). A plugin takes the face it likes; the other one is made at most once, on demand.
+// Guarantee: a batch never changes after it is made, and the text of a row that nobody asked to parse is never parsed.
+
+import { sluiceError } from './errors.ts';
+import type { ChangeEvent, Column, EventBatch, Op, SnapshotRange, SourceInfo, Unreadable } from './event.ts';
+import { canonical, isRow, type Row } from './values.ts';
+
+const NO_COLUMNS: readonly Column[] = [];
+
+/** What batchOf takes besides the events. */
+export interface BatchDetails {
+  /** The columns of each table, where the source knows them. */
+  readonly columns?: ReadonlyMap<string, readonly Column[]>;
+  /** Values were chosen by column type. Default: true, since objects have been through a parser already. */
+  readonly typed?: boolean;
+  readonly ranges?: readonly SnapshotRange[];
+  readonly unreadable?: ReadonlyMap<number, Unreadable>;
+}
+
+/** `shop.orders` style name of an event's table: the schema before it where there is one. */
+export function tableOf(source: Pick<SourceInfo, 'schema' | 'table'>): string {
+  return source.schema === undefined ? source.table : `${source.schema}.${source.table}`;
+}
+
+/**
+ * A batch of event objects. An unreadable event stands in `events` as null and in `details.unreadable` under its index.
+ *
+ * @example
+ * batchOf([{ id: '7', op: 'c', key: { id: 7 }, before: null, after: { id: 7 }, source, ts_ms: Date.now() }]);
+ */
+export function batchOf(events: readonly (ChangeEvent | null)[], details: BatchDetails = {}): EventBatch {
+  const text: (string | undefined)[] = new Array(events.length);
+  const at = (i: number): ChangeEvent => {
+    const event = events[i];
+    if (event === null || event === undefined) throw new RangeError(`event ${i} of the batch cannot be read`);
+    return event;
+  };
+  const after = (i: number): string | null => {
+    const row = at(i).after;
+    if (row === null) return null;
+    text[i] ??= JSON.stringify(row);
+    return text[i];
+  };
+  let bytes = -1;
+  return {
+    length: events.length,
+    get bytes() {
+      if (bytes < 0) {
+        bytes = 0;
+        for (let i = 0; i < events.length; i++) if (events[i]) bytes += roughSize(events[i]!);
+      }
+      return bytes;
+    },
+    typed: details.typed ?? true,
+    ...(details.ranges === undefined ? {} : { ranges: details.ranges }),
+    ...(details.unreadable === undefined ? {} : { unreadable: details.unreadable }),
+    id: (i) => events[i]?.id ?? details.unreadable!.get(i)!.id,
+    op: (i) => at(i).op,
+    table: (i) => (events[i] ? tableOf(events[i]!.source) : (details.unreadable?.get(i)?.table ?? '')),
+    ts: (i) => at(i).source.ts_ms,
+    key: (i) => at(i).key,
+    oldKey: (i) => changedKey(at(i)),
+    head: (i) => JSON.stringify(headOf(at(i))),
+    before: (i) => (at(i).before === null ? null : JSON.stringify(at(i).before)),
+    after,
+    wholeBefore: (i) => isWholeBefore(at(i), details.columns?.get(tableOf(at(i).source))),
+    columns: (table) => details.columns?.get(table) ?? NO_COLUMNS,
+    events: () => events as readonly ChangeEvent[],
+  };
+}
+
+/** What batchOfText takes: functions of the index, so that nothing is made that nobody asks for. */
+export interface TextParts {
+  readonly length: number;
+  readonly bytes: number;
+  readonly typed: boolean;
+  /** When the batch was read, milliseconds since 1970 UTC. */
+  readonly readAt: number;
+  id(i: number): string;
+  op(i: number): Op;
+  key(i: number): Row | null;
+  oldKey?(i: number): Row | null;
+  source(i: number): SourceInfo;
+  before(i: number): string | null;
+  after(i: number): string | null;
+  transaction?(i: number): { readonly id: string; readonly order: number } | undefined;
+  headers?(i: number): Readonly<Record<string, string>> | undefined;
+  wholeBefore?(i: number): boolean;
+  columns?(table: string): readonly Column[];
+  readonly ranges?: readonly SnapshotRange[];
+  readonly unreadable?: ReadonlyMap<number, Unreadable>;
+}
+
+/** A batch of texts: rows go as they came, and are parsed only if somebody takes the face of objects. */
+export function batchOfText(parts: TextParts): EventBatch {
+  let events: readonly ChangeEvent[] | undefined;
+  const envelope = (i: number): Omit<ChangeEvent, 'before' | 'after' | 'ts_ms'> => {
+    const transaction = parts.transaction?.(i);
+    const headers = parts.headers?.(i);
+    return {
+      id: parts.id(i),
+      op: parts.op(i),
+      key: parts.key(i),
+      source: parts.source(i),
+      ...(transaction === undefined ? {} : { transaction }),
+      ...(headers === undefined ? {} : { headers }),
+    };
+  };
+  return {
+    length: parts.length,
+    bytes: parts.bytes,
+    typed: parts.typed,
+    ...(parts.ranges === undefined ? {} : { ranges: parts.ranges }),
+    ...(parts.unreadable === undefined ? {} : { unreadable: parts.unreadable }),
+    id: parts.id,
+    op: parts.op,
+    table: (i) => tableOf(parts.source(i)),
+    ts: (i) => parts.source(i).ts_ms,
+    key: parts.key,
+    oldKey: parts.oldKey ?? (() => null),
+    head: (i) => JSON.stringify(envelope(i)),
+    before: parts.before,
+    after: parts.after,
+    wholeBefore: parts.wholeBefore ?? ((i) => parts.before(i) !== null),
+    columns: parts.columns ?? (() => NO_COLUMNS),
+    events() {
+      events ??= Array.from({ length: parts.length }, (_, i) => {
+        if (parts.unreadable?.has(i)) return null as unknown as ChangeEvent;
+        return {
+          ...envelope(i),
+          before: parseRow(parts.before(i), parts.id(i)),
+          after: parseRow(parts.after(i), parts.id(i)),
+          ts_ms: parts.readAt,
+        };
+      });
+      return events;
+    },
+  };
+}
+
+/** The results of a transform, as arrays side by side: output j came from input from[j]. */
+export interface MappedRows {
+  readonly from: Uint32Array;
+  readonly before: readonly (string | null)[];
+  readonly after: readonly (string | null)[];
+  /** The place of output j among several of one event, from 0; -1 where it is the only one. */
+  readonly part: Int32Array;
+  /** What a `scope: event` transform changed in the envelope of output j. */
+  readonly changed?: ReadonlyMap<number, { readonly op?: Op; readonly key?: Row | null; readonly headers?: Readonly<Record<string, string>> }>;
+}
+
+/** The batch of a transform's outputs: envelopes are those of the inputs, rows are the results. Ids get `/i` on fan-out. */
+export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
+  const { from, part, changed } = rows;
+  let events: readonly ChangeEvent[] | undefined;
+  let bytes = 0;
+  for (let j = 0; j < from.length; j++) bytes += (rows.after[j]?.length ?? 0) + (rows.before[j]?.length ?? 0);
+  const id = (j: number): string => (part[j]! < 0 ? input.id(from[j]!) : `${input.id(from[j]!)}/${part[j]}`);
+  const op = (j: number): Op => changed?.get(j)?.op ?? input.op(from[j]!);
+  const key = (j: number): Row | null => {
+    const own = changed?.get(j)?.key;
+    return own === undefined ? input.key(from[j]!) : own;
+  };
+  const head = (j: number): string => {
+    const text = input.head(from[j]!);
+    const change = changed?.get(j);
+    if (change === undefined && part[j]! < 0) return text;
+    return JSON.stringify({ ...(JSON.parse(text) as object), id: id(j), ...change });
+  };
+  return {
+    length: from.length,
+    bytes,
+    typed: true, // a guest's results are doubles already, written by JSON.stringify
+    id,
+    op,
+    table: (j) => input.table(from[j]!),
+    ts: (j) => input.ts(from[j]!),
+    key,
+    oldKey: (j) => input.oldKey(from[j]!),
+    head,
+    before: (j) => rows.before[j] ?? null,
+    after: (j) => rows.after[j] ?? null,
+    wholeBefore: (j) => input.wholeBefore(from[j]!),
+    columns: (table) => input.columns(table),
+    ...(input.ranges === undefined ? {} : { ranges: input.ranges }),
+    events() {
+      events ??= Array.from(from, (_, j) => ({
+        ...(JSON.parse(head(j)) as ChangeEvent),
+        before: parseRow(rows.before[j] ?? null, id(j)),
+        after: parseRow(rows.after[j] ?? null, id(j)),
+        ts_ms: Date.now(),
+      }));
+      return events;
+    },
+  };
+}
+
+/** The events of a batch that stand at `indices`, in that order. */
+export function pick(batch: EventBatch, indices: readonly number[] | Uint32Array): EventBatch {
+  return select(
+    indices.length,
+    () => batch,
+    (i) => indices[i]!,
+    batch.ranges,
+  );
+}
+
+/** Several batches, one after the other. Of one batch: that batch itself. */
+export function join(batches: readonly EventBatch[]): EventBatch {
+  if (batches.length === 1) return batches[0]!;
+  const starts: number[] = [];
+  let length = 0;
+  for (const batch of batches) {
+    starts.push(length);
+    length += batch.length;
+  }
+  let last = 0; // callers walk in order, so the part of the last look-up is nearly always the right one
+  const part = (i: number): number => {
+    if (i < starts[last]!) last = 0;
+    while (last + 1 < starts.length && i >= starts[last + 1]!) last++;
+    return last;
+  };
+  const ranges = batches.flatMap((batch) => batch.ranges ?? []);
+  return select(
+    length,
+    (i) => batches[part(i)]!,
+    (i) => i - starts[part(i)]!,
+    ranges.length > 0 ? ranges : undefined,
+    batches,
+  );
+}
+
+function select(
+  length: number,
+  batchAt: (i: number) => EventBatch,
+  indexAt: (i: number) => number,
+  ranges: readonly SnapshotRange[] | undefined,
+  all?: readonly EventBatch[],
+): EventBatch {
+  const parts = all ?? (length > 0 ? [batchAt(0)] : []);
+  let events: readonly ChangeEvent[] | undefined;
+  let bytes = -1;
+  return {
+    length,
+    get bytes() {
+      if (bytes >= 0) return bytes;
+      if (all) {
+        bytes = all.reduce((sum, batch) => sum + batch.bytes, 0);
+      } else {
+        const whole = parts[0];
+        bytes = whole === undefined || whole.length === 0 ? 0 : Math.ceil((whole.bytes / whole.length) * length);
+      }
+      return bytes;
+    },
+    typed: parts.every((batch) => batch.typed),
+    ...(ranges === undefined ? {} : { ranges }),
+    id: (i) => batchAt(i).id(indexAt(i)),
+    op: (i) => batchAt(i).op(indexAt(i)),
+    table: (i) => batchAt(i).table(indexAt(i)),
+    ts: (i) => batchAt(i).ts(indexAt(i)),
+    key: (i) => batchAt(i).key(indexAt(i)),
+    oldKey: (i) => batchAt(i).oldKey(indexAt(i)),
+    head: (i) => batchAt(i).head(indexAt(i)),
+    before: (i) => batchAt(i).before(indexAt(i)),
+    after: (i) => batchAt(i).after(indexAt(i)),
+    wholeBefore: (i) => batchAt(i).wholeBefore(indexAt(i)),
+    columns(table) {
+      for (let p = parts.length - 1; p >= 0; p--) {
+        const columns = parts[p]!.columns(table);
+        if (columns.length > 0) return columns;
+      }
+      return NO_COLUMNS;
+    },
+    events() {
+      events ??= Array.from({ length }, (_, i) => batchAt(i).events()[indexAt(i)]!);
+      return events;
+    },
+  };
+}
+
+/** The whole envelope of event i as one JSON text: what `format: event` writes and what a dead letter keeps. */
+export function envelopeText(batch: EventBatch, i: number): string {
+  const head = batch.head(i);
+  return `${head.slice(0, -1)},"before":${batch.before(i) ?? 'null'},"after":${batch.after(i) ?? 'null'}}`;
+}
+
+/** The text of a row as an object. @throws SluiceError E_EVENT_PARSE */
+export function parseRow(text: string | null, id: string): Row | null {
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw sluiceError('E_EVENT_PARSE', { message: `the row of event ${id} is no JSON`, cause: error });
+  }
+  if (!isRow(value)) throw sluiceError('E_EVENT_PARSE', { message: `the row of event ${id} is no JSON object` });
+  return value;
+}
+
+function headOf(event: ChangeEvent): Omit<ChangeEvent, 'before' | 'after' | 'ts_ms'> {
+  const { before: _before, after: _after, ts_ms: _ts, ...head } = event;
+  return head;
+}
+
+function changedKey(event: ChangeEvent): Row | null {
+  if (event.op !== 'u' || event.key === null || event.before === null) return null;
+  const old: Record<string, Row[string]> = {};
+  let changed = false;
+  for (const column of Object.keys(event.key)) {
+    if (!(column in event.before)) return null;
+    old[column] = event.before[column]!;
+    changed ||= canonical(event.before[column]) !== canonical(event.key[column]);
+  }
+  return changed ? old : null;
+}
+
+function isWholeBefore(event: ChangeEvent, columns: readonly Column[] | undefined): boolean {
+  if (event.before === null) return false;
+  const before = event.before;
+  if (columns !== undefined && columns.length > 0) return columns.every((column) => column.name in before);
+  return event.key === null || Object.keys(before).some((column) => !(column in event.key!));
+}
+
+// Good to a few tens of percent, and cheap: strings by their length, everything else a flat price.
+function roughSize(event: ChangeEvent): number {
+  return 120 + roughRow(event.before) + roughRow(event.after);
+}
+
+function roughRow(row: Row | null): number {
+  if (row === null) return 4;
+  let size = 2;
+  for (const name in row) {
+    const value = row[name];
+    size += name.length + 4;
+    if (typeof value === 'string') size += value.length + 2;
+    else if (value !== null && typeof value === 'object') size += JSON.stringify(value).length;
+    else size += 8;
+  }
+  return size;
+}

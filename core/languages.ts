@@ -1,0 +1,26 @@
+// What core knows of user code: a rule goes in, a transform comes out. The languages themselves and the sandbox are in
+// transforms/, which core never imports: whoever embeds the engine passes them in.
+
+import type { SluiceError } from './errors.ts';
+import type { TransformRule } from './manifest/model.ts';
+import type { Logger, Transform } from './plugin.ts';
+
+/** What a transform is, for dead letters and captures: the same hash means the same results. */
+export interface TransformIdentity {
+  readonly language: string;
+  readonly version: string;
+  /** SHA-256 over language, version, options and all of the code, helper modules with it. */
+  readonly hash: string;
+}
+
+export interface LoadedTransform extends Transform {
+  readonly identity: TransformIdentity;
+}
+
+export interface Languages extends AsyncDisposable {
+  readonly names: readonly string[];
+  /** Compiles without running anything: every finding with line and column in the author's file. */
+  check(rule: TransformRule): Promise<readonly SluiceError[]>;
+  /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */
+  create(rule: TransformRule, context: { readonly stream: string; readonly log: Logger }): Promise<LoadedTransform>;
+}

@@ -1,0 +1,239 @@
+// The contracts of plugins: what a source, a sink and a transform promise the engine, and what they get from it.
+// Written as consequences: each comment says what the engine will do. Everything here is exported from sluice/sdk.
+
+import type { SluiceError } from './errors.ts';
+import type { EventBatch } from './event.ts';
+import type { FromSchema, ObjectSchema } from './schema.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { Json } from './values.ts';
+
+/** The version of this contract. A plugin's package.json says which it was written for (`sluice.api`). */
+export const apiVersion = '1.0.0';
+
+/** Structured log. Fields come first; known secrets are masked whatever is logged. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a batch that a source gives may hold. It may be exceeded by one event. */
+export interface BatchLimits {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  /** How long a source may wait for more before it gives what it has, in ms. */
+  readonly maxWait: number;
+  /** Never end a batch within a source transaction (unless the part is marked `open`). */
+  readonly respectSourceTx: boolean;
+}
+
+/** A declared authentication, with its secrets in clear: never log it. */
+export interface Auth {
+  readonly type: 'username_password' | 'certificate';
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface Context {
+  /** The stream's id. */
+  readonly stream: string;
+  readonly log: Logger;
+  /** Aborted when the stream stops; what still runs then has the drain time-out to end. */
+  readonly signal: AbortSignal;
+  readonly batch: BatchLimits;
+  readonly auth: Auth | null;
+  /** The source is only looked at (capture, playground): it must leave nothing behind and take no lock. */
+  readonly tap: boolean;
+}
+
+/** One finding of a `check`: can it connect here, has it the rights. */
+export interface CheckResult {
+  readonly ok: boolean;
+  /** What was looked at, for example `connect`. */
+  readonly name: string;
+  readonly message: string;
+  readonly fix?: string;
+}
+
+// ---- sources ----
+
+/** What a source gives: a batch and where to resume after it, or a part of a transaction that is not finished yet. */
+export type SourceItem<P extends Json = Json> =
+  | { readonly batch: EventBatch; readonly position: P; readonly open?: undefined; readonly phase?: Phase }
+  | { readonly batch: EventBatch; readonly open: true; readonly position?: undefined; readonly phase?: Phase };
+
+export type Phase = 'snapshot' | 'streaming';
+
+export type SourceRequest =
+  | { readonly type: 'snapshot'; readonly table?: string; readonly where?: string }
+  | { readonly type: 'park'; readonly table: string; readonly reason: string }
+  | { readonly type: 'resume'; readonly table: string };
+
+export interface Source<P extends Json = Json> extends AsyncDisposable {
+  /**
+   * Connects and reads from a position (null: from the beginning). An empty batch is a heartbeat. When the iteration ends,
+   * the source has ended. When it throws, the engine waits with back-off and calls read again with the last checkpoint:
+   * so ids and order must be the same on every read of the same events. Must end within 5 s after `signal` aborts.
+   */
+  read(from: P | null, signal: AbortSignal): AsyncIterable<SourceItem<P>>;
+  /** Everything up to `position` is durable here: the upstream may forget it. Cumulative, in order (invariant 1). */
+  ack(position: P): Promise<void>;
+  control?(request: SourceRequest): Promise<void>;
+}
+
+// ---- sinks ----
+
+/**
+ * What became of one event at a sink. `retry`: not now; `reject`: this event will never fit; `held`: not tried, because
+ * an earlier event of its key in this write is not settled. There is no other answer, and silence is never success.
+ */
+export type WriteResult =
+  | { readonly status: 'ok' }
+  | { readonly status: 'retry'; readonly error: SluiceError; readonly retryAfterMs?: number }
+  | { readonly status: 'reject'; readonly error: SluiceError }
+  | { readonly status: 'held' };
+
+export interface Sink extends AsyncDisposable {
+  /** Writes by key (a second write of an event leaves the same state), or appends. */
+  readonly keyed: boolean;
+  /** Columns that this sink writes by, when its configuration says so (sink-key.ts). */
+  readonly key?: readonly string[] | Readonly<Record<string, string>>;
+  /** Takes the text face of a batch: its rows need not be parsed before. */
+  readonly text?: boolean;
+  /**
+   * Writes the events in order; result[i] is for event i. A throw, or `retry` for every event, means that the sink is not
+   * there: the engine waits with back-off and writes the same batch again. While event i is not `ok`, no later event of its
+   * key may be applied in this write (answer `held`); events without a key, truncates and schema changes are barriers
+   * for their table. inKeyOrder() does all of this for a sink that writes event by event.
+   */
+  write(batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]>;
+  /** For a sink that keeps something in the checkpoint (a file's length). */
+  readonly state?: {
+    /** Called whenever reading starts from a checkpoint, before the first write. null: nothing saved; append, never cut. */
+    restore(saved: Json | null): Promise<void>;
+    /** Makes all that was written durable and says what to save. Called after a batch settled, before the checkpoint. */
+    flush(): Promise<Json>;
+  };
+  /** For a sink that can be the checkpoint's home: rows and checkpoint in one transaction of its own. */
+  readonly transactional?: {
+    /** Reads the stream's checkpoint, and changes nothing. */
+    load(stream: string): Promise<Checkpoint | null>;
+    /** Takes over: raises the epoch so that an older writer's commit fails with E_CHECKPOINT_EPOCH. */
+    open(stream: string): Promise<void>;
+    begin(stream: string): Promise<HomeTransaction>;
+    /** Forgets the stream's checkpoint (`sluice checkpoint clear`). */
+    clear(stream: string): Promise<void>;
+  };
+}
+
+/** A throw from any of these means that the transaction is lost: nothing of it was applied. */
+export interface HomeTransaction {
+  write(batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]>;
+  commit(checkpoint: Checkpoint): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+// ---- transforms ----
+
+export interface TransformFailure {
+  readonly index: number;
+  readonly error: SluiceError;
+}
+
+/** Every index of the input stands in exactly one of `from`, `filtered` and `failed`. */
+export interface TransformResult {
+  readonly out: EventBatch;
+  /** out's event j came from input from[j]; ascending, equal neighbours are a fan-out. */
+  readonly from: Uint32Array;
+  readonly filtered: Uint32Array;
+  /** E_EVENT_PARSE and E_EVENT_NUMBER mean that the source's row could not be read: its policy decides, not the transform's. */
+  readonly failed: readonly TransformFailure[];
+}
+
+export interface Transform extends AsyncDisposable {
+  /** Never changes its input; the same event always gives the same bytes. `fresh`: in a state that no event has touched. */
+  apply(batch: EventBatch, signal: AbortSignal, options?: { readonly fresh?: boolean }): Promise<TransformResult>;
+}
+
+/** A language's host side: turns what the author wrote into the text that its guest bundle runs. */
+export interface Language {
+  readonly name: string;
+  /** Distinguishes results of different versions: stored with dead letters. */
+  readonly version: string;
+  /** @throws SluiceError E_TRANSFORM_SYNTAX with line and column in the author's text */
+  compile(source: string, options: CompileOptions): { readonly text: string };
+  /** One self-contained script for the isolate. */
+  readonly guest: string;
+}
+
+export interface CompileOptions {
+  /** The author's file, as it should stand in errors. */
+  readonly file: string;
+  readonly scope: 'row' | 'event';
+  readonly typescript: boolean;
+}
+
+// ---- the definition ----
+
+interface Part<S extends ObjectSchema, T> {
+  /** The only definition of the configuration: types, defaults, docs and forms come from it. */
+  readonly config: S;
+  create(config: FromSchema<S>, context: Context): T | Promise<T>;
+  check?(config: FromSchema<S>, context: Context): Promise<readonly CheckResult[]>;
+  /** The place that this end reads or writes, as text that is equal exactly when the place is (two ends on one place is a finding). */
+  place?(config: FromSchema<S>): string | readonly string[] | undefined;
+}
+
+export interface SourcePart<S extends ObjectSchema = ObjectSchema, P extends Json = Json> extends Part<S, Source<P>> {
+  /** The version of the position's format, saved with every checkpoint. */
+  readonly positionVersion: number;
+  upgradePosition?(position: Json, fromVersion: number): P;
+}
+
+export interface SinkPart<S extends ObjectSchema = ObjectSchema> extends Part<S, Sink> {
+  /** True when the sink this configuration makes has `transactional` and so can be the checkpoint's home. */
+  home?(config: FromSchema<S>): boolean;
+}
+
+export type TransformPart<S extends ObjectSchema = ObjectSchema> = Part<S, Transform>;
+
+export interface PluginDefinition {
+  readonly name: string;
+  readonly source?: SourcePart;
+  readonly sink?: SinkPart;
+  readonly transform?: TransformPart;
+  readonly language?: Language;
+}
+
+const BRAND = Symbol.for('sluice.plugin');
+
+/**
+ * Types, brands and freezes a plugin's definition. The default export of a plugin.
+ *
+ * @example
+ * export default definePlugin({
+ *   name: 'blackhole',
+ *   sink: {
+ *     config: { type: 'object', additionalProperties: false, properties: {} },
+ *     create: () => ({ keyed: false, write: async (batch) => allOk(batch.length), async [Symbol.asyncDispose]() {} }),
+ *   },
+ * });
+ */
+export function definePlugin<
+  const SourceSchema extends ObjectSchema,
+  const SinkSchema extends ObjectSchema,
+  const TransformSchema extends ObjectSchema,
+  P extends Json,
+>(definition: {
+  readonly name: string;
+  readonly source?: SourcePart<SourceSchema, P>;
+  readonly sink?: SinkPart<SinkSchema>;
+  readonly transform?: TransformPart<TransformSchema>;
+  readonly language?: Language;
+}): PluginDefinition {
+  return Object.freeze({ ...definition, [BRAND]: true }) as unknown as PluginDefinition;
+}
+
+export function isPluginDefinition(value: unknown): value is PluginDefinition {
+  return typeof value === 'object' && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true;
+}
