@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { canonical, survivesDouble, unsafeNumber } from './values.ts';
+import { apiVersion } from 'sluice/sdk';
+
+describe('a number that does not survive a double', () => {
+  test.each([
+    ['{"a":9007199254740993}', '9007199254740993'],
+    ['{"a":[1,{"b":-9223372036854775808}]}', '-9223372036854775808'],
+    ['{"a":1e400}', '1e400'],
+    ['{"a":0.12345678901234567890}', '0.12345678901234567890'],
+  ])('is found in %s', (json, number) => {
+    expect(unsafeNumber(json)).toBe(number);
+  });
+
+  test.each(['{"a":9007199254740991}', '{"a":"9007199254740993"}', '{"a":0.1,"b":1e10}', '{"a":"\\"9007199254740993"}'])(
+    'is not seen in %s',
+    (json) => {
+      expect(unsafeNumber(json)).toBeNull();
+    },
+  );
+
+  test('is a matter of the digits, not of the length', () => {
+    expect(survivesDouble('1.0000000000000000000')).toBe(true);
+    expect(survivesDouble('100000000000000000000')).toBe(false);
+    expect(survivesDouble('9007199254740992')).toBe(false);
+  });
+});
+
+test('canonical text does not depend on the order of keys', () => {
+  expect(canonical({ b: 1, a: [null, { d: 'x', c: 2 }] })).toBe(canonical({ a: [null, { c: 2, d: 'x' }], b: 1 }));
+});
+
+test('the door says its version', () => {
+  expect(apiVersion).toMatch(/^\d+\.\d+\.\d+$/);
+});
