@@ -147,7 +147,10 @@ export interface MappedRows {
   /** The place of output j among several of one event, from 0; -1 where it is the only one. */
   readonly part: Int32Array;
   /** What a `scope: event` transform changed in the envelope of output j. */
-  readonly changed?: ReadonlyMap<number, { readonly op?: Op; readonly key?: Row | null; readonly headers?: Readonly<Record<string, string>> }>;
+  readonly changed?: ReadonlyMap<
+    number,
+    { readonly op?: Op; readonly key?: Row | null; readonly headers?: Readonly<Record<string, string>> }
+  >;
 }
 
 /** The batch of a transform's outputs: envelopes are those of the inputs, rows are the results. Ids get `/i` on fan-out. */

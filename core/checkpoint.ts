@@ -75,7 +75,11 @@ export function unseal(text: string, where: string): Checkpoint {
   try {
     value = JSON.parse(text) as Checkpoint;
   } catch (error) {
-    throw sluiceError('E_STATE_CORRUPT', { message: `the checkpoint in ${where} is no JSON`, cause: error, permanent: true });
+    throw sluiceError('E_STATE_CORRUPT', {
+      message: `the checkpoint in ${where} is no JSON`,
+      cause: error,
+      permanent: true,
+    });
   }
   const { checksum, ...rest } = value;
   if (checksum !== checksumOf(rest)) {

@@ -41,19 +41,30 @@ export function splitEnvelope(text: string): EnvelopeTexts {
   return { ...checkHead(head, before, after), before, after };
 }
 
-function checkHead(head: Record<string, unknown>, before: string | null, after: string | null): Omit<EnvelopeTexts, 'before' | 'after'> {
+function checkHead(
+  head: Record<string, unknown>,
+  before: string | null,
+  after: string | null,
+): Omit<EnvelopeTexts, 'before' | 'after'> {
   const { id, op, key, source, transaction, headers } = head;
   const wrong = (what: string): never => {
-    throw sluiceError('E_EVENT_SHAPE', { message: `the line is no change event: ${what}`, fix: 'see schemas/change-event.schema.json' });
+    throw sluiceError('E_EVENT_SHAPE', {
+      message: `the line is no change event: ${what}`,
+      fix: 'see schemas/change-event.schema.json',
+    });
   };
   if (typeof op !== 'string' || !OPS.has(op)) wrong('`op` is not one of c, u, d, r, t, m, s');
   if (id !== undefined && (typeof id !== 'string' || id === '')) wrong('`id` is no text');
   if (key !== undefined && key !== null && !isRow(key)) wrong('`key` is no object');
   if (!isRow(source) || typeof source['table'] !== 'string') wrong('`source` is no object with a `table`');
-  for (const [name, row] of [['before', before], ['after', after]] as const) {
+  for (const [name, row] of [
+    ['before', before],
+    ['after', after],
+  ] as const) {
     if (row !== null && (row[0] !== '{' || row[row.length - 1] !== '}')) wrong(`\`${name}\` is no object`);
   }
-  if ((op === 'c' || op === 'r' || op === 'u') && after === null) wrong(`an event with op ${String(op)} needs \`after\``);
+  if ((op === 'c' || op === 'r' || op === 'u') && after === null)
+    wrong(`an event with op ${String(op)} needs \`after\``);
   if (op === 'd' && before === null && !isRow(key)) wrong('a delete needs `before` or `key`');
   if (transaction !== undefined && transaction !== null && !isRow(transaction)) wrong('`transaction` is no object');
   if (headers !== undefined && headers !== null && !isRow(headers)) wrong('`headers` is no object');

@@ -27,7 +27,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   E_MANIFEST_SYNTAX: row('invalid', 'The manifest is no YAML or JSON.'),
   E_MANIFEST_INVALID: row('invalid', 'A value of the manifest breaks its schema.'),
   E_MANIFEST_UNKNOWN_KEY: row('invalid', 'A key of the manifest is not known.'),
-  E_MANIFEST_VARIABLE: row('invalid', 'A ${env:…} or ${file:…} cannot be resolved.', 'set it, or give a default with :-'),
+  E_MANIFEST_VARIABLE: row(
+    'invalid',
+    'A ${env:…} or ${file:…} cannot be resolved.',
+    'set it, or give a default with :-',
+  ),
   E_MANIFEST_DUPLICATE: row('invalid', 'An id or key stands twice.', 'give each its own'),
   E_MANIFEST_REFERENCE: row('invalid', 'An id that is referred to is not declared.'),
   E_MANIFEST_CYCLE: row('invalid', "A stream's sink feeds another stream back to its source.", 'break the circle'),
@@ -36,44 +40,76 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
 
   // plugins
   E_PLUGIN_NOT_FOUND: row('invalid', 'No plugin of this name was found.', 'run `sluice plugins list`'),
-  E_PLUGIN_API: row('invalid', 'The plugin was written for another version of the plugin API.', 'install a version that fits'),
+  E_PLUGIN_API: row(
+    'invalid',
+    'The plugin was written for another version of the plugin API.',
+    'install a version that fits',
+  ),
   E_PLUGIN_PACKAGE: row('invalid', 'The "sluice" entry of the plugin\'s package.json is missing or wrong.'),
   E_PLUGIN_SHAPE: row('invalid', 'The plugin does not export what definePlugin makes.'),
   E_PLUGIN_LOAD: row('environment', "The plugin's code cannot be loaded."),
-  E_PLUGIN_DRIVER: row('environment', "The plugin's driver cannot be loaded.", 'install the driver named in its README'),
+  E_PLUGIN_DRIVER: row(
+    'environment',
+    "The plugin's driver cannot be loaded.",
+    'install the driver named in its README',
+  ),
 
   // events
   E_EVENT_PARSE: row('runtime', 'The text of an event is no JSON object.'),
-  E_EVENT_NUMBER: row('runtime', 'A number of the event does not survive a double.', 'quote it, or set `numbers: double` at the source'),
+  E_EVENT_NUMBER: row(
+    'runtime',
+    'A number of the event does not survive a double.',
+    'quote it, or set `numbers: double` at the source',
+  ),
   E_EVENT_SHAPE: row('runtime', 'A line is JSON and not a change event.'),
   E_EVENT_ENCODING: row('runtime', 'A line is no UTF-8.'),
-  E_EVENT_VALUE: row('runtime', "A value does not fit its column's type.", "set `integers: text`, or change the column's type"),
+  E_EVENT_VALUE: row(
+    'runtime',
+    "A value does not fit its column's type.",
+    "set `integers: text`, or change the column's type",
+  ),
   E_EVENT_SIZE: row('runtime', 'An event is larger than the source may read.'),
 
   // transforms
   E_TRANSFORM_SYNTAX: row('invalid', 'The transform does not compile.'),
   E_TRANSFORM_LOAD: row('invalid', 'The transform threw, or was too slow, while it was loaded.'),
   E_TRANSFORM_RUNTIME: row('runtime', 'The transform threw.'),
-  E_TRANSFORM_TIMEOUT: row('runtime', 'The transform took longer than its time limit on this event.', 'make it faster, or raise limits.timeout'),
-  E_TRANSFORM_MEMORY: row('runtime', 'The transform took more memory than its limit on this event.', 'make it smaller, or raise limits.memory'),
+  E_TRANSFORM_TIMEOUT: row(
+    'runtime',
+    'The transform took longer than its time limit on this event.',
+    'make it faster, or raise limits.timeout',
+  ),
+  E_TRANSFORM_MEMORY: row(
+    'runtime',
+    'The transform took more memory than its limit on this event.',
+    'make it smaller, or raise limits.memory',
+  ),
   E_TRANSFORM_CRASH: row('runtime', 'The transform ended its sandbox on this event.'),
   E_TRANSFORM_OUTPUT: row('runtime', 'The result is no valid row or event, or is too large.'),
   E_TRANSFORM_FAN_OUT: row('runtime', 'The transform gave more events than limits.fan_out.'),
   E_TRANSFORM_INPUT: row('runtime', 'The event is larger than limits.input.'),
   E_TRANSFORM_DEPTH: row('runtime', 'The event or the result is nested deeper than limits.depth.'),
-  E_TRANSFORM_ENVELOPE: row('runtime', 'The transform changed id, source or transaction, which are the engine\'s.'),
+  E_TRANSFORM_ENVELOPE: row('runtime', "The transform changed id, source or transaction, which are the engine's."),
   E_TRANSFORM_PARKED: row('runtime', 'The transform is parked.', 'fix it, then run `sluice resume`'),
 
   // sources and sinks
   E_SOURCE_CONNECT: row('environment', 'The source is not there.'),
   E_SOURCE_READ: row('environment', 'The source stopped giving events.'),
-  E_SOURCE_POSITION: row('runtime', 'The saved position does not fit the source any more.', 'take a snapshot, or set the checkpoint'),
+  E_SOURCE_POSITION: row(
+    'runtime',
+    'The saved position does not fit the source any more.',
+    'take a snapshot, or set the checkpoint',
+  ),
   E_SOURCE_TAP: row('runtime', 'This source cannot be tapped.', 'use `capture:` in the stream'),
   E_SINK_CONNECT: row('environment', 'The sink is not there.'),
   E_SINK_WRITE: row('environment', 'The sink could not write.'),
   E_SINK_TIMEOUT: row('environment', 'The sink did not answer within its write_timeout.'),
   E_SINK_REJECT: row('runtime', 'The sink refused the event.'),
-  E_SINK_KEY: row('runtime', 'The key columns that the sink writes by were changed or dropped.', 'give the sink a `key`'),
+  E_SINK_KEY: row(
+    'runtime',
+    'The key columns that the sink writes by were changed or dropped.',
+    'give the sink a `key`',
+  ),
   E_SINK_DUPLICATE: row('runtime', 'Two outputs of one event have one key.'),
   E_SINK_RESULTS: row('runtime', 'The sink did not answer for every event.', 'report it to the author of the plugin'),
   E_SINK_ABSENT: row('runtime', 'The sink was away and is not needed.'),
@@ -84,15 +120,31 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   // state
   E_STATE_OPEN: row('environment', 'The state store cannot be opened.'),
   E_STATE_WRITE: row('environment', 'The state store cannot be written (a full disk, a read-only folder).'),
-  E_STATE_CORRUPT: row('environment', 'The state store is damaged.', 'restore it, or `sluice checkpoint set` from what you know'),
+  E_STATE_CORRUPT: row(
+    'environment',
+    'The state store is damaged.',
+    'restore it, or `sluice checkpoint set` from what you know',
+  ),
   E_STATE_VERSION: row('environment', 'The state store was written by a newer Sluice.'),
   E_STATE_LOCKED: row('environment', 'Another process runs this stream.', 'stop it first'),
-  E_CHECKPOINT_HOME: row('runtime', 'The home has no checkpoint while the state store has one.', 'run `sluice checkpoint set` or `clear`'),
+  E_CHECKPOINT_HOME: row(
+    'runtime',
+    'The home has no checkpoint while the state store has one.',
+    'run `sluice checkpoint set` or `clear`',
+  ),
   E_CHECKPOINT_EPOCH: row('runtime', 'A newer writer has taken over this stream.'),
   E_CHECKPOINT_VERSION: row('runtime', 'The position was written by a newer version of the plugin.'),
   E_DEAD_LETTER_NOT_FOUND: row('invalid', 'There is no such dead letter.', 'run `sluice dead-letters list`'),
-  E_DEAD_LETTERS_FULL: row('runtime', 'The dead letters reached dead_letters.max_bytes.', 'replay or ignore some, or raise it'),
-  E_DEAD_LETTER_SUPERSEDED: row('invalid', 'A later event of its key was delivered.', 'use --force if you know that it is right'),
+  E_DEAD_LETTERS_FULL: row(
+    'runtime',
+    'The dead letters reached dead_letters.max_bytes.',
+    'replay or ignore some, or raise it',
+  ),
+  E_DEAD_LETTER_SUPERSEDED: row(
+    'invalid',
+    'A later event of its key was delivered.',
+    'use --force if you know that it is right',
+  ),
   E_REQUEST_FAILED: row('runtime', 'The request could not be carried out.'),
 
   // serving

@@ -1,10 +1,9 @@
 // Order per key at sinks that write event by event (invariant 3), and the small answers that sinks give.
 
-import { toSluiceError } from './errors.ts';
+import { isSluiceError, toSluiceError } from './errors.ts';
 import type { EventBatch } from './event.ts';
 import type { WriteResult } from './plugin.ts';
-import { sinkKey, type KeySpec } from './sink-key.ts';
-import { isSluiceError } from './errors.ts';
+import { type KeySpec, sinkKey } from './sink-key.ts';
 import { canonical } from './values.ts';
 
 const OK: WriteResult = Object.freeze({ status: 'ok' });

@@ -1,10 +1,10 @@
 // The contracts of plugins: what a source, a sink and a transform promise the engine, and what they get from it.
 // Written as consequences: each comment says what the engine will do. Everything here is exported from sluice/sdk.
 
+import type { Checkpoint } from './checkpoint.ts';
 import type { SluiceError } from './errors.ts';
 import type { EventBatch } from './event.ts';
 import type { FromSchema, ObjectSchema } from './schema.ts';
-import type { Checkpoint } from './checkpoint.ts';
 import type { Json } from './values.ts';
 
 /** The version of this contract. A plugin's package.json says which it was written for (`sluice.api`). */

@@ -1,15 +1,24 @@
 // The only door for plugins, exported as `sluice/sdk`. What stands here is public and follows semver (apiVersion);
 // everything else in core/ is private. Bundled plugins come in by this door exactly as third parties do.
 
-export { batchOf, batchOfText, envelopeText, join, mapBatch, parseRow, pick, tableOf } from './batch.ts';
 export type { BatchDetails, MappedRows, TextParts } from './batch.ts';
+export { batchOf, batchOfText, envelopeText, join, mapBatch, parseRow, pick, tableOf } from './batch.ts';
 export type { Checkpoint, Gap, Ledger, Parked, SinkCounts } from './checkpoint.ts';
 export { seal, unseal } from './checkpoint.ts';
-export { splitEnvelope } from './envelope.ts';
 export type { EnvelopeTexts } from './envelope.ts';
+export { splitEnvelope } from './envelope.ts';
 export type { ErrorClass, ErrorData, ErrorDetails, ErrorPlace } from './errors.ts';
 export { codesOf, isSluiceError, messageOf, SluiceError, sluiceError, toSluiceError } from './errors.ts';
-export type { ChangeEvent, Column, ColumnType, EventBatch, Op, SnapshotRange, SourceInfo, Unreadable } from './event.ts';
+export type {
+  ChangeEvent,
+  Column,
+  ColumnType,
+  EventBatch,
+  Op,
+  SnapshotRange,
+  SourceInfo,
+  Unreadable,
+} from './event.ts';
 export type { HoldTracker } from './key-order.ts';
 export { allOk, holdTracker, inKeyOrder, keyTexts } from './key-order.ts';
 export * from './plugin.ts';

@@ -1,8 +1,8 @@
 // "Key" in invariant 3 is the key that the sink writes by. This is the one place that computes it, for sinks and engine alike.
 
-import { sluiceError, type SluiceError } from './errors.ts';
-import type { EventBatch } from './event.ts';
 import { parseRow } from './batch.ts';
+import { type SluiceError, sluiceError } from './errors.ts';
+import type { EventBatch } from './event.ts';
 import { canonical, type Json, type Row } from './values.ts';
 
 /**

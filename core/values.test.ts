@@ -1,6 +1,6 @@
+import { apiVersion } from 'sluice/sdk';
 import { describe, expect, test } from 'vitest';
 import { canonical, survivesDouble, unsafeNumber } from './values.ts';
-import { apiVersion } from 'sluice/sdk';
 
 describe('a number that does not survive a double', () => {
   test.each([
@@ -12,12 +12,14 @@ describe('a number that does not survive a double', () => {
     expect(unsafeNumber(json)).toBe(number);
   });
 
-  test.each(['{"a":9007199254740991}', '{"a":"9007199254740993"}', '{"a":0.1,"b":1e10}', '{"a":"\\"9007199254740993"}'])(
-    'is not seen in %s',
-    (json) => {
-      expect(unsafeNumber(json)).toBeNull();
-    },
-  );
+  test.each([
+    '{"a":9007199254740991}',
+    '{"a":"9007199254740993"}',
+    '{"a":0.1,"b":1e10}',
+    '{"a":"\\"9007199254740993"}',
+  ])('is not seen in %s', (json) => {
+    expect(unsafeNumber(json)).toBeNull();
+  });
 
   test('is a matter of the digits, not of the length', () => {
     expect(survivesDouble('1.0000000000000000000')).toBe(true);

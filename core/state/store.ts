@@ -72,15 +72,17 @@ export interface StateWrite {
   readonly marks?: readonly DeadLetterMark[];
 }
 
-export interface DeadLetterMark {
+/** By number (`ids`, from the command line), or by what a letter is known by (the engine does not know its numbers). */
+export type DeadLetterMark = {
   readonly status: Exclude<DeadLetterStatus, 'pending'>;
-  readonly ids: readonly number[];
   readonly note?: string;
-}
+} & (
+  | { readonly ids: readonly number[]; readonly stream?: undefined }
+  | { readonly stream: string; readonly place: Place; readonly event_ids: readonly string[]; readonly ids?: undefined }
+);
 
 /** A pending letter as the engine remembers it, to see when a later event resolves or supersedes it. */
 export interface PendingLetter {
-  readonly id: number;
   readonly place: Place;
   readonly event_id: string;
   readonly table: string;

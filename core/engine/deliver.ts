@@ -1,0 +1,298 @@
+// The third stage: one group of outputs to all sinks, until the commit policy is satisfied.
+// The sinks write side by side, the home after them (DESIGN.md, section 5). A sink that is needed holds the group for as
+// long as it takes; one that is not has write_timeout, and then the group goes on without it: it is away, is probed with
+// back-off by the last batch that it missed, and is back when a probe is taken (DELIVERY.md, section 3).
+
+import { pick } from '../batch.ts';
+import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+import type { RetryPolicy } from '../manifest/model.ts';
+import type { HomeTransaction } from '../plugin.ts';
+import { sinkKey } from '../sink-key.ts';
+import { canonical } from '../values.ts';
+import { isPermanent, usedUp } from './absence.ts';
+import { backoffDelay, pause } from './backoff.ts';
+import type { CommitPolicy } from './commit-policy.ts';
+import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
+import { noProgress, type Progress, settle } from './settle.ts';
+import type { Slot } from './slot.ts';
+import type { Group } from './work.ts';
+
+export interface DeliverParts {
+  readonly slots: readonly Slot[];
+  readonly policy: CommitPolicy;
+  readonly retry: RetryPolicy;
+  /** Stop was asked for: waiting for something absent ends. */
+  readonly soft: AbortSignal;
+  /** Everything ends. */
+  readonly hard: AbortSignal;
+  /** The home's open transaction. */
+  transaction(): Promise<HomeTransaction>;
+  /** The stream waits for a sink (or, with null, does no longer). */
+  waiting(error: SluiceError | null): void;
+  /** A sink that was away took its probe: it is back, and these of the events that it had missed are delivered. */
+  returned(slot: Slot, delivered: readonly string[]): void;
+}
+
+/** What became of the group at one sink. */
+export interface SlotOutcome {
+  readonly slot: Slot;
+  readonly progress: Progress;
+  readonly missed: readonly number[];
+  /** Why they were missed. */
+  readonly error: SluiceError | null;
+}
+
+/** `only`: the sinks that a replay writes to; absent: all that take data. */
+export async function deliver(group: Group, parts: DeliverParts, only?: ReadonlySet<string>): Promise<SlotOutcome[]> {
+  const slots = parts.slots.filter((slot) => slot.role !== 'letters' && (only === undefined || only.has(slot.id)));
+  const others = slots.filter((slot) => slot.role === 'data');
+  const home = slots.find((slot) => slot.role === 'home');
+  const live = others.filter((slot) => slot.away === null && slot.parked === null);
+  const quorum = typeof parts.policy === 'object' ? parts.policy.quorum - (home === undefined ? 0 : 1) : 0;
+  // A quorum that the sinks which are there cannot make needs the others back: then everyone holds the stream.
+  const all = quorum > live.length;
+
+  let settled = 0;
+  const enough = new AbortController();
+  const outcomes = await allOrFirstError(
+    others.map(async (slot) => {
+      const needed = slot.needed || all || only !== undefined;
+      const outcome = await deliverAt(slot, group, parts, needed, quorum > 0 ? enough.signal : null);
+      if (outcome.missed.length === 0) settled++;
+      if (settled >= quorum) enough.abort();
+      return outcome;
+    }),
+  );
+  if (home !== undefined) outcomes.push(await deliverHome(home, group, parts));
+  return outcomes;
+}
+
+// Waits for all, so that no write is under way when an error is seen; a failed stream wins over an interruption.
+async function allOrFirstError<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(promises);
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (errors.length > 0) throw errors.find((error) => error instanceof StreamFailed) ?? errors[0];
+  return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+}
+
+async function deliverAt(
+  slot: Slot,
+  group: Group,
+  parts: DeliverParts,
+  needed: boolean,
+  enough: AbortSignal | null,
+): Promise<SlotOutcome> {
+  const indices = (): number[] => Array.from({ length: group.out.length }, (_, j) => j);
+  if (slot.parked !== null) {
+    return {
+      slot,
+      progress: noProgress(),
+      missed: indices(),
+      error: sluiceError('E_SINK_PARKED', { message: `sink ${slot.id} is parked: ${slot.parked.reason}` }),
+    };
+  }
+  if (slot.away !== null && !needed) {
+    if (group.out.length > 0) slot.away.missed = group.out;
+    return { slot, progress: noProgress(), missed: indices(), error: slot.away.error };
+  }
+  const progress = noProgress();
+  if (needed) {
+    await settleAt(slot, group.out, parts, progress, parts.hard, true, { rejected: duplicateOutputs(slot, group) });
+    slot.away = null;
+    return { slot, progress, missed: [], error: null };
+  }
+  const error = await withinTimeout(slot, group, parts, progress, enough);
+  if (error === null) return { slot, progress, missed: [], error: null };
+  const missed = progress.open === null ? indices() : [...progress.open];
+  goAway(slot, pick(group.out, missed), parts, error);
+  return { slot, progress, missed, error };
+}
+
+/** null: all settled in time; else why not. Whatever still runs then is aborted, and waited for by the slot's next write. */
+async function withinTimeout(
+  slot: Slot,
+  group: Group,
+  parts: DeliverParts,
+  progress: Progress,
+  enough: AbortSignal | null,
+): Promise<SluiceError | null> {
+  const limit = new AbortController();
+  const signal = AbortSignal.any([limit.signal, parts.hard]);
+  const running = { exceptions: new Map(progress.exceptions), open: progress.open };
+  let last: SluiceError | null = null;
+  const work = settleAt(slot, group.out, parts, running, signal, false, {
+    rejected: duplicateOutputs(slot, group),
+    sawAbsence(error) {
+      last = error;
+    },
+  }).then(
+    () => 'settled' as const,
+    (thrown: unknown) => {
+      if (thrown instanceof Interrupted) return 'interrupted' as const;
+      throw thrown;
+    },
+  );
+  slot.busy = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  const timer = pauseUntilDue(slot.config.write_timeout, enough, parts.hard);
+  const winner = await Promise.race([work, timer.then(() => 'late' as const)]);
+  if (winner !== 'settled') limit.abort();
+  for (const [j, exception] of running.exceptions) progress.exceptions.set(j, exception);
+  progress.open = running.open;
+  if (winner === 'settled') return null;
+  if (parts.hard.aborted) throw new Interrupted();
+  return (
+    last ??
+    sluiceError('E_SINK_TIMEOUT', {
+      message: `sink ${slot.id} did not settle a batch within ${slot.config.write_timeout} ms`,
+    })
+  );
+}
+
+// The time-out counts from the beginning of the batch, but under a quorum nobody is given up before the quorum is there.
+async function pauseUntilDue(ms: number, enough: AbortSignal | null, hard: AbortSignal): Promise<void> {
+  await pause(ms, hard);
+  if (enough === null || enough.aborted || hard.aborted) return;
+  await new Promise<void>((resolve) => {
+    enough.addEventListener('abort', () => resolve(), { once: true });
+    hard.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** Settles a batch at one sink. `holds`: the sink is needed, so its absence holds the stream and is shown. */
+export async function settleAt(
+  slot: Slot,
+  batch: EventBatch,
+  parts: DeliverParts,
+  progress: Progress,
+  signal: AbortSignal,
+  holds: boolean,
+  extra: { readonly rejected?: ReadonlyMap<number, SluiceError>; sawAbsence?(error: SluiceError): void } = {},
+): Promise<void> {
+  await slot.busy; // a write that was given up may still be under way: two writes at one sink never overlap
+  await settle(
+    batch,
+    {
+      sinkId: slot.id,
+      policy: slot.config.error_handling,
+      signal,
+      progress,
+      write: (some, s) => slot.sink.write(some, s),
+      present() {
+        slot.absences = 0;
+        if (holds) parts.waiting(null);
+      },
+      async absent(error, leastMs) {
+        slot.absences++;
+        extra.sawAbsence?.(error);
+        if (holds) {
+          if (isPermanent(error, parts.retry)) throw new StreamFailed(error);
+          if (usedUp(slot.absences, parts.retry)) throw new StreamFailed(attemptsError(slot, error));
+          parts.waiting(error);
+        }
+        await pause(Math.max(leastMs, backoffDelay(parts.retry, slot.absences)), AbortSignal.any([signal, parts.soft]));
+        if (signal.aborted || parts.soft.aborted) throw new Interrupted();
+      },
+    },
+    extra.rejected,
+  );
+}
+
+async function deliverHome(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
+  const progress = noProgress();
+  const lost = (thrown: unknown): never => {
+    if (parts.hard.aborted) throw new Interrupted();
+    const error = toSluiceError(thrown, 'E_SINK_WRITE');
+    throw error.permanent ? new StreamFailed(error) : new SessionLost('sink', error);
+  };
+  const transaction = await parts.transaction().catch(lost);
+  await settle(
+    group.out,
+    {
+      sinkId: slot.id,
+      policy: slot.config.error_handling,
+      signal: parts.hard,
+      progress,
+      write: (batch, signal) => transaction.write(batch, signal),
+      present() {},
+      // A throw from the home's transaction means that it is lost (DELIVERY.md, section 2.5).
+      absent: async (error) => lost(error),
+    },
+    duplicateOutputs(slot, group),
+  );
+  return { slot, progress, missed: [], error: null };
+}
+
+/** Two outputs of one event with one key and one op are both rejected, at keyed sinks only (DELIVERY.md, section 4). */
+function duplicateOutputs(slot: Slot, group: Group): Map<number, SluiceError> {
+  const rejected = new Map<number, SluiceError>();
+  if (!slot.sink.keyed || !group.hasFanOut) return rejected;
+  let from = 0;
+  for (let j = 1; j <= group.out.length; j++) {
+    if (j < group.out.length && group.originOf(j) === group.originOf(from)) continue;
+    if (j - from > 1) markDuplicates(slot, group, from, j, rejected);
+    from = j;
+  }
+  return rejected;
+}
+
+function markDuplicates(slot: Slot, group: Group, from: number, to: number, rejected: Map<number, SluiceError>): void {
+  const seen = new Map<string, number>();
+  for (let j = from; j < to; j++) {
+    const key = sinkKey(group.out, j, slot.sink.key);
+    if (key === null || isSluiceError(key)) continue;
+    const name = `${group.out.op(j)} ${group.out.table(j)} ${canonical(key.key)}`;
+    const other = seen.get(name);
+    seen.set(name, j);
+    if (other === undefined) continue;
+    const error = sluiceError('E_SINK_DUPLICATE', {
+      message: `two outputs of event ${group.sourceOf(j).batch.id(group.sourceOf(j).index)} have the same key at sink ${slot.id}`,
+      fix: 'give each output of the fan-out its own key, and the sink a `key` that holds it',
+    });
+    rejected.set(other, error);
+    rejected.set(j, error);
+  }
+}
+
+function goAway(slot: Slot, missed: EventBatch, parts: DeliverParts, error: SluiceError): void {
+  slot.away = { since: new Date().toISOString(), error, missed, probes: 0 };
+  slot.probing ??= probe(slot, parts).finally(() => {
+    slot.probing = null;
+  });
+}
+
+async function probe(slot: Slot, parts: DeliverParts): Promise<void> {
+  await slot.busy;
+  while (slot.away !== null && !parts.soft.aborted && !parts.hard.aborted) {
+    slot.away.probes++;
+    await pause(backoffDelay(parts.retry, slot.away.probes), AbortSignal.any([parts.soft, parts.hard]));
+    if (slot.away === null || parts.soft.aborted || parts.hard.aborted) return;
+    const batch = slot.away.missed;
+    const signal = AbortSignal.any([parts.soft, parts.hard, AbortSignal.timeout(slot.config.write_timeout)]);
+    const writing = slot.sink.write(batch, signal).then(
+      (results) => results,
+      () => [],
+    );
+    slot.busy = writing.then(() => undefined);
+    const results = await writing;
+    if (results.some((result) => result.status === 'ok' || result.status === 'reject')) {
+      slot.away = null;
+      slot.absences = 0;
+      parts.returned(
+        slot,
+        results.flatMap((result, j) => (result.status === 'ok' ? [batch.id(j)] : [])),
+      );
+    }
+  }
+}
+
+function attemptsError(slot: Slot, cause: SluiceError): SluiceError {
+  return sluiceError('E_STREAM_ATTEMPTS', {
+    message: `sink ${slot.id} was not there ${slot.absences} times in a row: ${cause.message}`,
+    fix: 'bring it back and run again, or leave out retry_policy.max_attempts to wait for ever',
+    cause,
+  });
+}

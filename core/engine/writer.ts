@@ -1,0 +1,324 @@
+// Delivers groups and makes them durable, in the one order that loses nothing (DELIVERY.md, section 2):
+//   1. the sinks write and settle, the home last, in its open transaction;
+//   2. dead letters go to their destinations, then into the state store (with the checkpoint, where there is no home);
+//   3. sinks that keep a state flush it;
+//   4. the checkpoint: in the home's transaction, or in the state store; then the store's copy;
+//   5. and only then may the source forget (ack, by the caller).
+// Invariants 1, 2 and 4 are upheld here. What is not committed is dropped with the writer when the session is lost.
+
+import { batchOf } from '../batch.ts';
+import { type Checkpoint, type Gap, type Ledger, seal } from '../checkpoint.ts';
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import type { ChangeEvent } from '../event.ts';
+import { keyTexts } from '../key-order.ts';
+import type { HomeTransaction } from '../plugin.ts';
+import type { DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
+import type { Json, Row } from '../values.ts';
+import { type DeliverParts, deliver, type SlotOutcome, settleAt } from './deliver.ts';
+import { SessionLost, StreamFailed } from './ends.ts';
+import { addLedger, ledgerOf, noEvents } from './fates.ts';
+import type { LetterBook } from './letter-book.ts';
+import { letterOf, letterSize } from './letters.ts';
+import { noProgress } from './settle.ts';
+import { addCounts, type Slot } from './slot.ts';
+import type { Group } from './work.ts';
+
+/** Letters of an open transaction go to the store when they take more than this. */
+const LETTERS_IN_MEMORY = 4 * 1024 * 1024;
+/** Closed gaps are kept to be shown, the newest of them. */
+const GAPS_KEPT = 100;
+
+export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned'> {
+  readonly stream: string;
+  readonly store: StateStore;
+  readonly book: LetterBook;
+  /** What was loaded or made at the start, its epoch raised. */
+  readonly checkpoint: Checkpoint;
+  readonly maxLetterBytes: number;
+  /** The sink that gets a copy of the dead letters of a place, if its error_handling names one. */
+  destinationOf(place: Place): string | null;
+  /** A sink that was away is back. */
+  sinkReturned(slot: Slot): void;
+  /** A sink that is not needed could not make durable what it took. */
+  sinkLost(slot: Slot, error: SluiceError): void;
+}
+
+export interface Writer {
+  readonly checkpoint: Checkpoint;
+  /** Source events delivered and not covered by a checkpoint yet. */
+  readonly uncommitted: number;
+  deliver(group: Group, only?: ReadonlySet<string>): Promise<readonly SlotOutcome[]>;
+  /** Makes everything delivered so far durable. `position` undefined: the same as before (a replay). */
+  commit(change: { readonly position?: Json; readonly request?: number; readonly replay?: boolean }): Promise<void>;
+  /** Letters that are made elsewhere (a replay that failed again). */
+  addLetters(letters: readonly NewDeadLetter[]): void;
+  /** Marks that are made elsewhere. */
+  addMarks(marks: readonly DeadLetterMark[]): void;
+  /** Drops what is not committed. */
+  abandon(): Promise<void>;
+}
+
+export function openWriter(parts: WriterParts): Writer {
+  let checkpoint = parts.checkpoint;
+  let ledger: Ledger = noEvents;
+  let letters: NewDeadLetter[] = [];
+  let letterBytes = 0;
+  let marks: DeadLetterMark[] = [];
+  let transaction: HomeTransaction | null = null;
+  const home = parts.slots.find((slot) => slot.role === 'home');
+
+  const begin = async (): Promise<HomeTransaction> => {
+    transaction ??= await home!.sink.transactional!.begin(parts.stream);
+    return transaction;
+  };
+  const deliverParts: DeliverParts = {
+    ...parts,
+    transaction: begin,
+    returned(slot, delivered) {
+      marks.push({
+        status: 'resolved',
+        stream: parts.stream,
+        place: { kind: 'sink', id: slot.id },
+        event_ids: delivered,
+      });
+      parts.sinkReturned(slot);
+    },
+  };
+  const hasRoom = (): boolean => parts.book.bytes + letterBytes < parts.maxLetterBytes;
+  // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
+  const hold = (letter: NewDeadLetter): void => {
+    if (!hasRoom()) throw new StreamFailed(fullError());
+    letterBytes += letterSize(letter);
+    letters.push(letter);
+  };
+
+  const recordOutcome = (group: Group, outcome: SlotOutcome): void => {
+    const { slot, progress, missed } = outcome;
+    let skipped = 0;
+    let deadLettered = 0;
+    for (const [j, exception] of progress.exceptions) {
+      if (exception.fate === 'skipped') {
+        skipped++;
+        continue;
+      }
+      deadLettered++;
+      hold(sinkLetter(parts.stream, slot, group, j, exception.error, exception.attempts));
+    }
+    let lost = 0;
+    for (const j of missed) {
+      if (!hasRoom()) {
+        lost++;
+        continue;
+      }
+      deadLettered++;
+      hold(sinkLetter(parts.stream, slot, group, j, absentError(slot, outcome.error), 1));
+    }
+    if (lost > 0) {
+      slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
+      slot.gap = { ...slot.gap, events: slot.gap.events + lost };
+    }
+    const out = group.out.length;
+    slot.counts = addCounts(slot.counts, {
+      out,
+      delivered: out - skipped - deadLettered - lost,
+      skipped,
+      dead_lettered: deadLettered,
+      missed: lost,
+    });
+    const bad = new Set([...progress.exceptions.keys(), ...missed]);
+    marks.push(...parts.book.marks(slot, group, (j) => !bad.has(j)));
+  };
+
+  const storeLetters = async (withCheckpoint: Checkpoint | null): Promise<void> => {
+    if (letters.length === 0 && marks.length === 0 && withCheckpoint === null) return;
+    const written = { letters, marks };
+    letters = [];
+    marks = [];
+    letterBytes = 0;
+    await parts.store
+      .write({
+        ...(written.letters.length > 0 ? { deadLetters: written.letters } : {}),
+        ...(written.marks.length > 0 ? { marks: written.marks } : {}),
+        ...(withCheckpoint === null ? {} : { checkpoint: withCheckpoint }),
+      })
+      .catch((thrown: unknown) => {
+        throw new SessionLost('state', toSluiceError(thrown, 'E_STATE_WRITE'));
+      });
+    parts.book.added(written.letters);
+    parts.book.marked(written.marks);
+  };
+
+  const sendLetters = async (): Promise<void> => {
+    if (letters.length === 0) return;
+    for (const slot of parts.slots) {
+      if (slot.role !== 'letters') continue;
+      const own = letters.filter((letter) => parts.destinationOf(letter.place) === slot.id);
+      if (own.length > 0) await deliverLetters(slot, own, deliverParts);
+    }
+  };
+
+  return {
+    get checkpoint() {
+      return checkpoint;
+    },
+    get uncommitted() {
+      return ledger.in;
+    },
+    async deliver(group, only) {
+      const outcomes = await deliver(group, deliverParts, only);
+      for (const outcome of outcomes) recordOutcome(group, outcome);
+      for (const work of group.works) {
+        for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter);
+      }
+      ledger = addLedger(
+        ledger,
+        ledgerOf(
+          group,
+          outcomes.map((o) => ({
+            needed: o.slot.needed,
+            isHome: o.slot.role === 'home',
+            exceptions: o.progress.exceptions,
+            missed: o.missed,
+          })),
+          parts.policy,
+        ),
+      );
+      // Letters of an open transaction do not wait in memory for its end: they are known by event id, so a repeat is no harm.
+      if (letterBytes > LETTERS_IN_MEMORY) {
+        await sendLetters();
+        await storeLetters(null);
+      }
+      return outcomes;
+    },
+    async commit({ position, request, replay }) {
+      await sendLetters();
+      const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
+      for (const slot of parts.slots) {
+        if (slot.sink.state === undefined || slot.away !== null) continue;
+        await flush(slot, parts);
+      }
+      const next = seal({
+        ...checkpoint,
+        position: position === undefined ? checkpoint.position : position,
+        ledger: replay === true ? checkpoint.ledger : addLedger(checkpoint.ledger, ledger),
+        sinks: Object.fromEntries(parts.slots.map((slot) => [slot.id, { state: slot.state, counts: slot.counts }])),
+        gaps: [...checkpoint.gaps.filter((gap) => gap.to !== null), ...closed, ...openGaps(parts.slots)].slice(
+          -GAPS_KEPT,
+        ),
+        parked: checkpoint.parked,
+        request: request ?? checkpoint.request,
+        saved_at: new Date().toISOString(),
+      });
+      if (home === undefined) {
+        // Invariant 2 and 5: letters and checkpoint in one transaction.
+        await storeLetters(next);
+      } else {
+        await storeLetters(null);
+        await commitHome(await begin(), next);
+        transaction = null;
+      }
+      checkpoint = next;
+      ledger = noEvents;
+      if (home !== undefined) await storeLetters(next); // the copy that `status` reads; the home stays the truth
+    },
+    addLetters(more) {
+      for (const letter of more) hold(letter);
+    },
+    addMarks(more) {
+      marks.push(...more);
+    },
+    async abandon() {
+      const open = transaction;
+      transaction = null;
+      await open?.rollback().catch(() => undefined); // it may be lost already, and then there is nothing to undo
+    },
+  };
+
+  async function commitHome(open: HomeTransaction, next: Checkpoint): Promise<void> {
+    try {
+      await open.commit(next);
+    } catch (thrown) {
+      transaction = null;
+      const error = toSluiceError(thrown, 'E_SINK_WRITE');
+      throw error.permanent || error.code === 'E_CHECKPOINT_EPOCH'
+        ? new StreamFailed(error)
+        : new SessionLost('sink', error);
+    }
+  }
+
+  function fullError(): SluiceError {
+    return sluiceError('E_DEAD_LETTERS_FULL', {
+      message: `the dead letters of stream ${parts.stream} take more than dead_letters.max_bytes (${parts.maxLetterBytes} bytes)`,
+    });
+  }
+}
+
+function sinkLetter(
+  stream: string,
+  slot: Slot,
+  group: Group,
+  j: number,
+  error: SluiceError,
+  attempts: number,
+): NewDeadLetter {
+  const source = group.sourceOf(j);
+  const isSource = group.out === source.batch && j === source.index;
+  return letterOf({
+    stream,
+    place: { kind: 'sink', id: slot.id },
+    error,
+    attempts,
+    source,
+    ...(isSource ? {} : { input: { batch: group.out, index: j } }),
+    key: keyTexts(group.out, j, slot.sink.key)?.[0] ?? null,
+  });
+}
+
+function absentError(slot: Slot, error: SluiceError | null): SluiceError {
+  return sluiceError('E_SINK_ABSENT', {
+    message: `sink ${slot.id} was away: ${error?.message ?? 'no answer'}`,
+    ...(error === null ? {} : { cause: error }),
+    fix: 'replay it when the sink is back',
+  });
+}
+
+async function flush(slot: Slot, parts: WriterParts): Promise<void> {
+  try {
+    slot.state = await slot.sink.state!.flush();
+  } catch (thrown) {
+    const error = toSluiceError(thrown, 'E_SINK_WRITE');
+    // What a sink cannot make durable is not settled there. A needed one is restored with the session; of one that is
+    // not needed, what it took since its last state may be lost there, and that is said.
+    if (slot.needed) throw new SessionLost('sink', error);
+    parts.sinkLost(slot, error);
+  }
+}
+
+function openGaps(slots: readonly Slot[]): Gap[] {
+  return slots.flatMap((slot) => (slot.gap === null ? [] : [slot.gap]));
+}
+
+// A gap closes when its sink is back: at the checkpoint that is being made.
+function closedGap(slot: Slot, position: Json): Gap[] {
+  if (slot.gap === null || slot.away !== null || slot.parked !== null) return [];
+  const gap = { ...slot.gap, to: position };
+  slot.gap = null;
+  return [gap];
+}
+
+/** Dead letters as events of a sink that is a dead_letter_destination: `op: m`, `after` is the letter. */
+async function deliverLetters(slot: Slot, letters: readonly NewDeadLetter[], parts: DeliverParts): Promise<void> {
+  const now = Date.now();
+  const events = letters.map(
+    (letter): ChangeEvent => ({
+      id: `${letter.event_id}@${letter.place.kind}:${letter.place.id}`,
+      op: 'm',
+      key: null,
+      before: null,
+      after: letter as unknown as Row,
+      source: { plugin: 'sluice', stream: letter.stream, db: '', table: 'dead_letters', snapshot: false, ts_ms: now },
+      ts_ms: now,
+    }),
+  );
+  await settleAt(slot, batchOf(events), parts, noProgress(), parts.hard, true);
+}
