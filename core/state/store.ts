@@ -31,7 +31,12 @@ export interface NewDeadLetter {
   /** The input of the step that failed, where it is not the source event itself. */
   readonly input: string | null;
   /** Of the transformation that failed: id, language, version, code hash. */
-  readonly transform: { readonly id: string; readonly language: string; readonly version: string; readonly hash: string } | null;
+  readonly transform: {
+    readonly id: string;
+    readonly language: string;
+    readonly version: string;
+    readonly hash: string;
+  } | null;
   readonly error: ErrorData;
   readonly attempts: number;
   /** ISO 8601. */

@@ -1,0 +1,167 @@
+// A state store in memory, for tests and for what need not outlive its process. It behaves as the SQLite one does.
+// Guarantee: everything is copied through JSON on its way in and out, so that nothing is shared with the caller.
+
+import { type Checkpoint, unseal } from '../checkpoint.ts';
+import { sluiceError } from '../errors.ts';
+import type {
+  Capture,
+  DeadLetter,
+  DeadLetterMark,
+  LiveStatus,
+  NewDeadLetter,
+  StateStore,
+  StoredRequest,
+} from './store.ts';
+import { type Call, storeOver } from './store-over.ts';
+import { lockedError } from './stream-lock.ts';
+import {
+  HISTORY,
+  identityOf,
+  letterBytes,
+  normalFilter,
+  noSuchRequest,
+  passes,
+  type Tables,
+  verified,
+} from './tables.ts';
+import { lettersOf, type WireWrite } from './wire.ts';
+
+export function memoryStore(): StateStore {
+  const tables = memoryTables();
+  const locked = new Set<string>();
+  let closed = false;
+
+  const call: Call = async (name, ...args) => {
+    if (closed) throw sluiceError('E_STATE_WRITE', { message: 'the state store is closed', permanent: true });
+    const run = tables[name] as unknown as (...args: readonly unknown[]) => unknown;
+    return copy(run(...copy(args))) as never;
+  };
+  return storeOver(call, {
+    async lock(stream) {
+      if (locked.has(stream)) throw lockedError(stream);
+      locked.add(stream);
+      let mine = true;
+      return {
+        async [Symbol.asyncDispose]() {
+          if (mine) locked.delete(stream);
+          mine = false;
+        },
+      };
+    },
+    isLocked: async (stream) => locked.has(stream),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      locked.clear();
+    },
+  });
+}
+
+function memoryTables(): Tables<WireWrite> {
+  const checkpoints = new Map<string, string[]>(); // newest first
+  const letters = new Map<string, DeadLetter>(); // in order of their ids
+  const requests: StoredRequest[] = [];
+  const status = new Map<string, LiveStatus>();
+  const captured = new Map<string, Capture[]>(); // newest first
+  let letterIds = 0;
+
+  const upsert = (letter: NewDeadLetter): void => {
+    const identity = identityOf(letter);
+    const old = letters.get(identity);
+    letters.set(identity, {
+      ...letter,
+      id: old?.id ?? ++letterIds,
+      status: 'pending',
+      attempts: letter.attempts + (old?.attempts ?? 0),
+      first_failed_at: old?.first_failed_at ?? letter.failed_at,
+      status_at: letter.failed_at,
+      note: null,
+    });
+  };
+  const pending = (stream: string): DeadLetter[] =>
+    [...letters.values()].filter((letter) => letter.stream === stream && letter.status === 'pending');
+  const request = (number: number): StoredRequest | null => requests[number - 1] ?? null;
+
+  return {
+    loadCheckpoint(stream) {
+      const text = checkpoints.get(stream)?.[0];
+      return text === undefined ? null : unseal(text, 'the state store');
+    },
+    history: (stream, limit): Checkpoint[] =>
+      (checkpoints.get(stream) ?? [])
+        .slice(1, 1 + Math.min(limit, HISTORY))
+        .map((text) => unseal(text, 'the state store')),
+    write(change) {
+      if (change.checkpoint !== null) verified(change.checkpoint.text);
+      for (const letter of lettersOf(change.letters)) upsert(letter);
+      const at = new Date().toISOString();
+      for (const mark of change.marks) {
+        for (const [identity, letter] of letters) {
+          if (letter.status !== 'pending' || !names(mark, letter)) continue;
+          letters.set(identity, { ...letter, status: mark.status, status_at: at, note: mark.note ?? null });
+        }
+      }
+      if (change.checkpoint !== null) {
+        const { stream, text } = change.checkpoint;
+        checkpoints.set(stream, [text, ...(checkpoints.get(stream) ?? [])].slice(0, HISTORY + 1));
+      }
+    },
+    clearCheckpoint: (stream) => void checkpoints.delete(stream),
+
+    listDeadLetters(asked) {
+      const filter = normalFilter(asked);
+      return [...letters.values()].filter((letter) => passes(letter, filter)).slice(0, filter.limit);
+    },
+    pendingLetters: (stream) =>
+      pending(stream).map(({ place, event_id, table, key }) => ({ place, event_id, table, key })),
+    deadLetterBytes: (stream, place) =>
+      pending(stream)
+        .filter((letter) => place === undefined || (letter.place.kind === place.kind && letter.place.id === place.id))
+        .reduce((sum, { event, input, key, error }) => sum + letterBytes(event, input, key, JSON.stringify(error)), 0),
+
+    addRequest: (asked) =>
+      requests.push({
+        ...asked,
+        number: requests.length + 1,
+        status: 'waiting',
+        result: null,
+        created_at: new Date().toISOString(),
+      }),
+    nextRequest: (stream, after) =>
+      requests.find(
+        (r) => r.stream === stream && r.number > after && (r.status === 'waiting' || r.status === 'running'),
+      ) ?? null,
+    getRequest: request,
+    updateRequest(number, to, result) {
+      const found = request(number);
+      if (found === null) throw noSuchRequest(number);
+      requests[number - 1] = { ...found, status: to, result };
+    },
+
+    saveStatus: (live) => void status.set(live.stream, live),
+    statuses: () => [...status.values()].sort((a, b) => (a.stream < b.stream ? -1 : 1)),
+
+    addCaptures(captures, keep) {
+      for (const capture of captures) {
+        captured.set(capture.stream, [capture, ...(captured.get(capture.stream) ?? [])].slice(0, keep));
+      }
+    },
+    captures: (stream, limit) => (captured.get(stream) ?? []).slice(0, limit),
+
+    close: () => undefined,
+  };
+}
+
+function names(mark: DeadLetterMark, letter: DeadLetter): boolean {
+  if (mark.ids !== undefined) return mark.ids.includes(letter.id);
+  const { stream, place, event_ids } = mark;
+  return (
+    letter.stream === stream &&
+    letter.place.kind === place.kind &&
+    letter.place.id === place.id &&
+    event_ids.includes(letter.event_id)
+  );
+}
+
+function copy<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}

@@ -1,0 +1,81 @@
+// The lock of a stream: an exclusive transaction, held open, on a small SQLite file of its own beside the state store.
+// It is the operating system's lock (fcntl), which is freed when its process ends, by SIGKILL too; Node has no other.
+// It is held by the engine's own thread and not by the store's worker: if that worker died, the lock must not go with it
+// while the engine is still writing. The file stays when the lock is freed: removing it would race with the next holder.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sluiceError } from '../errors.ts';
+import { privateFile } from './private-file.ts';
+import { isBusy, stateError } from './sqlite-errors.ts';
+
+// Held here as well as by the holder: a connection that is garbage-collected closes, and would free its lock in silence.
+const held = new Set<DatabaseSync>();
+
+/** How long somebody else may have it before it counts as held, in ms: a look of isLocked() takes it for an instant. */
+const PATIENCE = 300;
+
+/** @throws SluiceError E_STATE_LOCKED when another process, or another holder in this one, has it; E_STATE_OPEN */
+export async function lockStream(store: string, stream: string): Promise<AsyncDisposable> {
+  const file = lockFile(store, stream);
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    const lock = tryLock(file, store);
+    if (lock !== null) {
+      return {
+        async [Symbol.asyncDispose]() {
+          if (held.delete(lock)) lock.close(); // closing rolls back the empty transaction, which frees the lock
+        },
+      };
+    }
+    if (performance.now() > end) throw lockedError(stream);
+    await sleep(20);
+  }
+}
+
+/** Asks for a reader's lock for an instant, which nothing but the holder's can refuse and which does not disturb it. */
+export function isStreamLocked(store: string, stream: string): boolean {
+  const file = lockFile(store, stream);
+  if (!existsSync(file)) return false;
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, { readOnly: true, timeout: 0 });
+    db.exec('select count(*) from sqlite_schema');
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw stateError(error, 'open');
+  } finally {
+    db?.close();
+  }
+}
+
+export function lockedError(stream: string, pid?: number) {
+  return sluiceError('E_STATE_LOCKED', {
+    message: `stream ${stream} is run by another process${pid === undefined ? '' : ` (its status was last written by process ${pid})`}`,
+    fix: 'stop it first, or leave the work to it',
+    permanent: true,
+  });
+}
+
+function tryLock(file: string, store: string): DatabaseSync | null {
+  let db: DatabaseSync | undefined;
+  try {
+    privateFile(file, store);
+    db = new DatabaseSync(file, { timeout: 0 });
+    db.exec('begin exclusive');
+    held.add(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (isBusy(error)) return null;
+    throw stateError(error, 'open');
+  }
+}
+
+// A hash, since a stream's id may hold what a file name may not.
+function lockFile(store: string, stream: string): string {
+  return `${store}.${createHash('sha256').update(stream).digest('hex').slice(0, 16)}.lock`;
+}
