@@ -46,6 +46,7 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'install a version that fits',
   ),
   E_PLUGIN_PACKAGE: row('invalid', 'The "sluice" entry of the plugin\'s package.json is missing or wrong.'),
+  E_PLUGIN_KIND: row('invalid', 'The plugin has no part of the kind that was asked for.', 'run `sluice plugins list`'),
   E_PLUGIN_SHAPE: row('invalid', 'The plugin does not export what definePlugin makes.'),
   E_PLUGIN_LOAD: row('environment', "The plugin's code cannot be loaded."),
   E_PLUGIN_DRIVER: row(
