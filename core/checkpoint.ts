@@ -61,9 +61,10 @@ export interface Checkpoint {
 export const emptyLedger: Ledger = { in: 0, delivered: 0, filtered: 0, skipped: 0, dead_lettered: 0 };
 export const emptyCounts: SinkCounts = { out: 0, delivered: 0, skipped: 0, dead_lettered: 0, missed: 0 };
 
-/** Adds the checksum. */
+/** Adds the checksum, in the place of one that is there. */
 export function seal(checkpoint: Omit<Checkpoint, 'checksum'>): Checkpoint {
-  return { ...checkpoint, checksum: checksumOf(checkpoint) };
+  const { checksum: _, ...rest } = checkpoint as Checkpoint;
+  return { ...rest, checksum: checksumOf(rest) };
 }
 
 /**

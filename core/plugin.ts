@@ -197,11 +197,28 @@ export interface SinkPart<S extends ObjectSchema = ObjectSchema> extends Part<S,
 
 export type TransformPart<S extends ObjectSchema = ObjectSchema> = Part<S, Transform>;
 
+/** A part as the engine holds it: its configuration was validated by `config`, so its type is known to the part alone. */
+interface LoadedPart<T> {
+  readonly config: ObjectSchema;
+  create(config: unknown, context: Context): T | Promise<T>;
+  check?(config: unknown, context: Context): Promise<readonly CheckResult[]>;
+  place?(config: unknown): string | readonly string[] | undefined;
+}
+
+export interface LoadedSourcePart extends LoadedPart<Source> {
+  readonly positionVersion: number;
+  upgradePosition?(position: Json, fromVersion: number): Json;
+}
+
+export interface LoadedSinkPart extends LoadedPart<Sink> {
+  home?(config: unknown): boolean;
+}
+
 export interface PluginDefinition {
   readonly name: string;
-  readonly source?: SourcePart;
-  readonly sink?: SinkPart;
-  readonly transform?: TransformPart;
+  readonly source?: LoadedSourcePart;
+  readonly sink?: LoadedSinkPart;
+  readonly transform?: LoadedPart<Transform>;
   readonly language?: Language;
 }
 

@@ -6,7 +6,7 @@
 import { pick } from '../batch.ts';
 import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
-import type { RetryPolicy } from '../manifest/model.ts';
+import type { ErrorHandling, RetryPolicy } from '../manifest/model.ts';
 import type { HomeTransaction } from '../plugin.ts';
 import { sinkKey } from '../sink-key.ts';
 import { canonical } from '../values.ts';
@@ -26,6 +26,8 @@ export interface DeliverParts {
   readonly soft: AbortSignal;
   /** Everything ends. */
   readonly hard: AbortSignal;
+  /** A replay: an event that fails is a dead letter again, whatever the sink's policy. */
+  readonly replay?: boolean;
   /** The home's open transaction. */
   transaction(): Promise<HomeTransaction>;
   /** The stream waits for a sink (or, with null, does no longer). */
@@ -44,7 +46,8 @@ export interface SlotOutcome {
 }
 
 /** `only`: the sinks that a replay writes to; absent: all that take data. */
-export async function deliver(group: Group, parts: DeliverParts, only?: ReadonlySet<string>): Promise<SlotOutcome[]> {
+export async function deliver(group: Group, given: DeliverParts, only?: ReadonlySet<string>): Promise<SlotOutcome[]> {
+  const parts = only === undefined ? given : { ...given, replay: true, retry: { ...given.retry, max_attempts: 1 } };
   const slots = parts.slots.filter((slot) => slot.role !== 'letters' && (only === undefined || only.has(slot.id)));
   const others = slots.filter((slot) => slot.role === 'data');
   const home = slots.find((slot) => slot.role === 'home');
@@ -57,7 +60,7 @@ export async function deliver(group: Group, parts: DeliverParts, only?: Readonly
   const enough = new AbortController();
   const outcomes = await allOrFirstError(
     others.map(async (slot) => {
-      const needed = slot.needed || all || only !== undefined;
+      const needed = slot.needed || all || parts.replay === true;
       const outcome = await deliverAt(slot, group, parts, needed, quorum > 0 ? enough.signal : null);
       if (outcome.missed.length === 0) settled++;
       if (settled >= quorum) enough.abort();
@@ -177,7 +180,7 @@ export async function settleAt(
     batch,
     {
       sinkId: slot.id,
-      policy: slot.config.error_handling,
+      policy: policyOf(slot, parts),
       signal,
       progress,
       write: (some, s) => slot.sink.write(some, s),
@@ -213,7 +216,7 @@ async function deliverHome(slot: Slot, group: Group, parts: DeliverParts): Promi
     group.out,
     {
       sinkId: slot.id,
-      policy: slot.config.error_handling,
+      policy: policyOf(slot, parts),
       signal: parts.hard,
       progress,
       write: (batch, signal) => transaction.write(batch, signal),
@@ -287,6 +290,11 @@ async function probe(slot: Slot, parts: DeliverParts): Promise<void> {
       );
     }
   }
+}
+
+function policyOf(slot: Slot, parts: DeliverParts): ErrorHandling {
+  const policy = slot.config.error_handling;
+  return parts.replay === true ? { ...policy, on_error: 'dead_letter' } : policy;
 }
 
 function attemptsError(slot: Slot, cause: SluiceError): SluiceError {

@@ -12,15 +12,20 @@ import type { Group } from './work.ts';
 
 export interface LetterBook {
   readonly bytes: number;
-  /** Letters that are durable now. */
-  added(letters: readonly NewDeadLetter[]): void;
+  /** A letter that is made now, of this source event of the group that is being written. */
+  add(letter: NewDeadLetter, source: number): void;
+  /** The group's letters are added and its marks taken: what comes now is later than all of it. */
+  next(group: Group): void;
   /** What these outputs, which are ok at a sink now, say about pending letters. `isOk(j)`: output j is ok there. */
   marks(slot: Slot, group: Group, isOk: (j: number) => boolean): DeadLetterMark[];
   /** Marks that are durable now. */
   marked(marks: readonly DeadLetterMark[]): void;
 }
 
-type Remembered = Pick<PendingLetter, 'place' | 'event_id' | 'table' | 'key'>;
+type Remembered = Pick<PendingLetter, 'place' | 'event_id' | 'table' | 'key'> & {
+  /** Where its event stands in the order of this session's source events; -1 for one of before. */
+  readonly at: number;
+};
 
 /** `keyed`: some sink of the stream writes by key, so that a later event of a key can supersede a letter. */
 export async function openLetterBook(store: StateStore, stream: string, keyed: boolean): Promise<LetterBook> {
@@ -29,6 +34,8 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
   const byKey = new Map<string, Map<string, Remembered>>();
   const keySlots = new Map<string, string>();
   let bytes = await store.deadLetterBytes(stream);
+
+  let passed = 0; // source events of the groups before
 
   const remember = (letter: Remembered, comesAgain: boolean): void => {
     const name = eventSlot(letter.place, letter.event_id);
@@ -50,23 +57,25 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
     letters?.delete(name);
     if (letters?.size === 0) byKey.delete(slot);
   };
-  for (const letter of await store.pendingLetters(stream)) remember(letter, true);
+  for (const letter of await store.pendingLetters(stream)) remember({ ...letter, at: -1 }, true);
 
   return {
     get bytes() {
       return bytes;
     },
-    added(letters) {
-      for (const { place, event_id, table, key, ...rest } of letters) {
-        bytes += letterSize({ place, event_id, table, key, ...rest });
-        remember({ place, event_id, table, key }, false); // not the rest: the texts of a letter are large
-      }
+    add(letter, source) {
+      bytes += letterSize(letter);
+      const { place, event_id, table, key } = letter; // not the rest: the texts of a letter are large
+      remember({ place, event_id, table, key, at: passed + source }, false);
+    },
+    next(group) {
+      passed += group.count;
     },
     marks(slot, group, isOk) {
       if (byEvent.size === 0 && (byKey.size === 0 || !slot.sink.keyed)) return [];
       const found = { resolved: new Map<string, Remembered>(), superseded: new Map<string, Remembered>() };
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, byEvent, byKey, found);
+        if (isOk(j)) look(slot, group, j, passed + group.originOf(j), byEvent, byKey, found);
       }
       return [...toMarks(stream, 'resolved', found.resolved), ...toMarks(stream, 'superseded', found.superseded)];
     },
@@ -88,6 +97,7 @@ function look(
   slot: Slot,
   group: Group,
   j: number,
+  at: number,
   byEvent: ReadonlyMap<string, Remembered>,
   byKey: ReadonlyMap<string, ReadonlyMap<string, Remembered>>,
   found: Found,
@@ -102,9 +112,9 @@ function look(
   if (!slot.sink.keyed || byKey.size === 0) return;
   const table = group.out.table(j);
   const sinkKeys = keyTexts(group.out, j, slot.sink.key) ?? [];
-  for (const key of sinkKeys) supersede(byKey.get(keySlot(place, table, key)), id, found);
+  for (const key of sinkKeys) supersede(byKey.get(keySlot(place, table, key)), id, at, found);
   for (const key of sourceKeys(source.batch, source.index)) {
-    supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), found);
+    supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), at, found);
   }
 }
 
@@ -124,10 +134,11 @@ function* eventSlots(
   }
 }
 
-function supersede(letters: ReadonlyMap<string, Remembered> | undefined, id: string, found: Found): void {
+function supersede(letters: ReadonlyMap<string, Remembered> | undefined, id: string, at: number, found: Found): void {
   if (letters === undefined) return;
   for (const [name, letter] of letters) {
-    if (!descends(id, letter.event_id) && !found.resolved.has(name)) found.superseded.set(name, letter);
+    if (letter.at < at && !descends(id, letter.event_id) && !found.resolved.has(name))
+      found.superseded.set(name, letter);
   }
 }
 

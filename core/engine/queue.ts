@@ -10,6 +10,8 @@ export interface WorkQueue<T> {
   take(): Promise<T | undefined>;
   /** The next item if there is one now; it stays in the queue. */
   peek(): T | undefined;
+  /** Takes what peek() showed. */
+  takeNow(): void;
   /** Room is given back when an item is finished, not when it is taken: what is being written counts too. */
   release(bytes: number): void;
   /** Forgets everything and lets both sides go. */
@@ -17,7 +19,7 @@ export interface WorkQueue<T> {
 }
 
 export function workQueue<T>(maxBytes: number): WorkQueue<T> {
-  const items: T[] = [];
+  const items: (T | undefined)[] = [];
   let head = 0;
   let bytes = 0;
   let ended = false;
@@ -25,6 +27,16 @@ export function workQueue<T>(maxBytes: number): WorkQueue<T> {
   let wakeTaker: (() => void) | undefined;
   let wakePusher: (() => void) | undefined;
 
+  const next = (): T => {
+    const item = items[head]!;
+    items[head] = undefined; // what was taken must not be kept alive by the queue
+    head++;
+    if (head > 1024) {
+      items.splice(0, head);
+      head = 0;
+    }
+    return item;
+  };
   const wake = (): void => {
     wakeTaker?.();
     wakeTaker = undefined;
@@ -56,15 +68,7 @@ export function workQueue<T>(maxBytes: number): WorkQueue<T> {
     },
     async take() {
       for (;;) {
-        if (head < items.length) {
-          const item = items[head]!;
-          head++;
-          if (head > 1024) {
-            items.splice(0, head);
-            head = 0;
-          }
-          return item;
-        }
+        if (head < items.length) return next();
         if (ended) {
           if (failure !== undefined) throw failure;
           return undefined;
@@ -75,6 +79,9 @@ export function workQueue<T>(maxBytes: number): WorkQueue<T> {
       }
     },
     peek: () => items[head],
+    takeNow() {
+      next();
+    },
     release(size) {
       bytes -= size;
       room();

@@ -39,24 +39,36 @@ export interface Away {
   probes: number;
 }
 
-export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boolean, saved: Checkpoint | null): Slot {
-  const kept = saved?.sinks[config.id];
-  const parked = saved?.parked.find((entry) => entry.kind === 'sink' && entry.id === config.id);
+export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boolean): Slot {
   return {
     id: config.id,
     config,
     sink,
     role,
     needed,
-    counts: kept?.counts ?? emptyCounts,
-    state: kept?.state ?? null,
+    counts: emptyCounts,
+    state: null,
     away: null,
-    gap: saved?.gaps.find((gap) => gap.sink === config.id && gap.to === null) ?? null,
-    parked: parked === undefined ? null : { reason: parked.reason, since: parked.since },
+    gap: null,
+    parked: null,
     absences: 0,
     busy: Promise.resolve(),
     probing: null,
   };
+}
+
+/** Back to what the checkpoint says, the sink itself too: what is not covered is read again. */
+export async function restoreSlot(slot: Slot, saved: Checkpoint): Promise<void> {
+  const kept = saved.sinks[slot.id];
+  const parked = saved.parked.find((entry) => entry.kind === 'sink' && entry.id === slot.id);
+  slot.counts = kept?.counts ?? emptyCounts;
+  slot.state = kept?.state ?? null;
+  slot.gap = saved.gaps.find((gap) => gap.sink === slot.id && gap.to === null) ?? null;
+  slot.parked = parked === undefined ? null : { reason: parked.reason, since: parked.since };
+  slot.away = null;
+  slot.absences = 0;
+  await slot.busy;
+  await slot.sink.state?.restore(slot.state);
 }
 
 export function addCounts(counts: SinkCounts, more: Partial<SinkCounts>): SinkCounts {

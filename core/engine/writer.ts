@@ -47,13 +47,10 @@ export interface Writer {
   readonly checkpoint: Checkpoint;
   /** Source events delivered and not covered by a checkpoint yet. */
   readonly uncommitted: number;
-  deliver(group: Group, only?: ReadonlySet<string>): Promise<readonly SlotOutcome[]>;
+  /** `replay`: only to these sinks, whatever policies and counts say; a sink that is away ends it with StreamFailed. */
+  deliver(group: Group, replay?: { readonly only: ReadonlySet<string> }): Promise<readonly SlotOutcome[]>;
   /** Makes everything delivered so far durable. `position` undefined: the same as before (a replay). */
   commit(change: { readonly position?: Json; readonly request?: number; readonly replay?: boolean }): Promise<void>;
-  /** Letters that are made elsewhere (a replay that failed again). */
-  addLetters(letters: readonly NewDeadLetter[]): void;
-  /** Marks that are made elsewhere. */
-  addMarks(marks: readonly DeadLetterMark[]): void;
   /** Drops what is not committed. */
   abandon(): Promise<void>;
 }
@@ -84,26 +81,29 @@ export function openWriter(parts: WriterParts): Writer {
       parts.sinkReturned(slot);
     },
   };
-  const hasRoom = (): boolean => parts.book.bytes + letterBytes < parts.maxLetterBytes;
+  const hasRoom = (): boolean => parts.book.bytes < parts.maxLetterBytes;
   // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
-  const hold = (letter: NewDeadLetter): void => {
+  const hold = (letter: NewDeadLetter, source: number): void => {
     if (!hasRoom()) throw new StreamFailed(fullError());
     letterBytes += letterSize(letter);
     letters.push(letter);
+    parts.book.add(letter, source);
+  };
+
+  const holdRejected = (group: Group, { slot, progress }: SlotOutcome): number => {
+    let deadLettered = 0;
+    for (const [j, exception] of progress.exceptions) {
+      if (exception.fate === 'skipped') continue;
+      deadLettered++;
+      hold(sinkLetter(parts.stream, slot, group, j, exception.error, exception.attempts), group.originOf(j));
+    }
+    return deadLettered;
   };
 
   const recordOutcome = (group: Group, outcome: SlotOutcome): void => {
     const { slot, progress, missed } = outcome;
-    let skipped = 0;
-    let deadLettered = 0;
-    for (const [j, exception] of progress.exceptions) {
-      if (exception.fate === 'skipped') {
-        skipped++;
-        continue;
-      }
-      deadLettered++;
-      hold(sinkLetter(parts.stream, slot, group, j, exception.error, exception.attempts));
-    }
+    let deadLettered = holdRejected(group, outcome);
+    const skipped = progress.exceptions.size - deadLettered;
     let lost = 0;
     for (const j of missed) {
       if (!hasRoom()) {
@@ -111,7 +111,7 @@ export function openWriter(parts: WriterParts): Writer {
         continue;
       }
       deadLettered++;
-      hold(sinkLetter(parts.stream, slot, group, j, absentError(slot, outcome.error), 1));
+      hold(sinkLetter(parts.stream, slot, group, j, absentError(slot, outcome.error), 1), group.originOf(j));
     }
     if (lost > 0) {
       slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
@@ -125,6 +125,9 @@ export function openWriter(parts: WriterParts): Writer {
       dead_lettered: deadLettered,
       missed: lost,
     });
+  };
+
+  const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome): void => {
     const bad = new Set([...progress.exceptions.keys(), ...missed]);
     marks.push(...parts.book.marks(slot, group, (j) => !bad.has(j)));
   };
@@ -144,7 +147,6 @@ export function openWriter(parts: WriterParts): Writer {
       .catch((thrown: unknown) => {
         throw new SessionLost('state', toSluiceError(thrown, 'E_STATE_WRITE'));
       });
-    parts.book.added(written.letters);
     parts.book.marked(written.marks);
   };
 
@@ -164,12 +166,20 @@ export function openWriter(parts: WriterParts): Writer {
     get uncommitted() {
       return ledger.in;
     },
-    async deliver(group, only) {
-      const outcomes = await deliver(group, deliverParts, only);
-      for (const outcome of outcomes) recordOutcome(group, outcome);
-      for (const work of group.works) {
-        for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter);
+    async deliver(group, replay) {
+      const outcomes = await deliver(group, deliverParts, replay?.only);
+      if (replay !== undefined) {
+        for (const outcome of outcomes) holdRejected(group, outcome);
+        return outcomes;
       }
+      for (const outcome of outcomes) recordOutcome(group, outcome);
+      let start = 0;
+      for (const work of group.works) {
+        for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter, start + failure.source);
+        start += work.input.length;
+      }
+      for (const outcome of outcomes) markPassed(group, outcome);
+      parts.book.next(group);
       ledger = addLedger(
         ledger,
         ledgerOf(
@@ -220,12 +230,6 @@ export function openWriter(parts: WriterParts): Writer {
       checkpoint = next;
       ledger = noEvents;
       if (home !== undefined) await storeLetters(next); // the copy that `status` reads; the home stays the truth
-    },
-    addLetters(more) {
-      for (const letter of more) hold(letter);
-    },
-    addMarks(more) {
-      marks.push(...more);
     },
     async abandon() {
       const open = transaction;

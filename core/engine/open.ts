@@ -1,0 +1,176 @@
+// Opens what a stream is made of: its sinks as slots, its transforms as a chain, its checkpoint as a writer starts with it.
+
+import { type Checkpoint, emptyLedger, seal } from '../checkpoint.ts';
+import { sluiceError } from '../errors.ts';
+import type { Languages } from '../languages.ts';
+import type { StreamConfig, TransformRule } from '../manifest/model.ts';
+import type { Auth, Context, Logger, Source } from '../plugin.ts';
+import type { Place, StateStore } from '../state/store.ts';
+import type { Chain, Step } from './chain.ts';
+import { isNeeded } from './commit-policy.ts';
+import { StreamFailed } from './ends.ts';
+import { type Role, type Slot, slotOf } from './slot.ts';
+
+export interface Opening {
+  readonly config: StreamConfig;
+  readonly store: StateStore;
+  readonly languages: Languages | null;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export function contextOf(opening: Opening, auth: Auth | null, tap = false): Context {
+  const { batch } = opening.config;
+  return {
+    stream: opening.config.id,
+    log: opening.log,
+    signal: opening.signal,
+    auth,
+    tap,
+    batch: {
+      maxEvents: batch.max_events,
+      maxBytes: batch.max_bytes,
+      maxWait: batch.max_wait,
+      respectSourceTx: batch.respect_source_tx,
+    },
+  };
+}
+
+export async function openSource(opening: Opening): Promise<Source> {
+  const { source } = opening.config;
+  return await source.plugin.source!.create(source.config, contextOf(opening, source.auth));
+}
+
+export async function openSlots(opening: Opening): Promise<Slot[]> {
+  const { config } = opening;
+  const letterSinks = destinations(config);
+  const slots: Slot[] = [];
+  try {
+    for (const sink of config.sinks) {
+      const role: Role = sink.id === config.home ? 'home' : letterSinks.has(sink.id) ? 'letters' : 'data';
+      const made = await sink.plugin.sink!.create(sink.config, contextOf(opening, sink.auth));
+      slots.push(slotOf(sink, made, role, role === 'letters' || isNeeded(config.commit_policy, sink, role === 'home')));
+    }
+    return slots;
+  } catch (thrown) {
+    for (const slot of slots) await slot.sink[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+export async function openChain(opening: Opening, slots: readonly Slot[]): Promise<Chain> {
+  const { config } = opening;
+  const steps: Step[] = [];
+  for (const rule of config.transformations) steps.push(await openStep(opening, rule));
+  const firstIsPlugin = config.transformations[0]?.plugin !== undefined;
+  const takesObjects = slots.some((slot) => slot.role !== 'letters' && slot.sink.text !== true);
+  return {
+    stream: config.id,
+    sourcePolicy: config.source.error_handling,
+    steps,
+    verify: firstIsPlugin || (steps.length === 0 && (config.source.verify || takesObjects)),
+  };
+}
+
+async function openStep(opening: Opening, rule: TransformRule): Promise<Step> {
+  const step = { id: rule.id, policy: rule.error_handling };
+  if (rule.plugin?.transform !== undefined) {
+    const transform = await rule.plugin.transform.create(rule.config, contextOf(opening, null));
+    return { ...step, transform, identity: null };
+  }
+  if (opening.languages === null) {
+    throw sluiceError('E_NOT_BUILT', {
+      message: `no languages were given, and transformation ${rule.id} needs ${rule.type}`,
+    });
+  }
+  const transform = await opening.languages.create(rule, { stream: opening.config.id, log: opening.log });
+  return { ...step, transform, identity: transform.identity };
+}
+
+/** The sink ids that are named as a dead_letter_destination: they get dead letters only. */
+function destinations(config: StreamConfig): Set<string> {
+  const named = [config.source, ...config.transformations, ...config.sinks].flatMap(
+    (part) => part.error_handling.dead_letter_destination ?? [],
+  );
+  return new Set(named);
+}
+
+export function destinationOf(config: StreamConfig, place: Place): string | null {
+  const part =
+    place.kind === 'source'
+      ? config.source
+      : place.kind === 'transform'
+        ? config.transformations.find((rule) => rule.id === place.id)
+        : config.sinks.find((sink) => sink.id === place.id);
+  return part?.error_handling.dead_letter_destination ?? null;
+}
+
+/**
+ * The checkpoint to start from, or null for a stream that never ran. The home wins over the state store's copy; a home
+ * without one while the store has one means that somebody took the home away, and starting would read everything again.
+ * @throws StreamFailed with E_CHECKPOINT_HOME
+ */
+export async function loadCheckpoint(
+  config: StreamConfig,
+  slots: readonly Slot[],
+  store: StateStore,
+): Promise<Checkpoint | null> {
+  const copy = await store.loadCheckpoint(config.id);
+  const home = slots.find((slot) => slot.role === 'home');
+  if (home === undefined) return copy;
+  const own = await home.sink.transactional!.load(config.id);
+  if (own === null && copy !== null) {
+    throw new StreamFailed(
+      sluiceError('E_CHECKPOINT_HOME', {
+        message: `sink ${home.id} is the checkpoint's home and holds none for stream ${config.id}, while the state store does`,
+        fix: `run \`sluice checkpoint clear --stream ${config.id}\` to start again from the beginning, or \`sluice checkpoint set\` to go on from a position you know`,
+      }),
+    );
+  }
+  return own;
+}
+
+/** The checkpoint as the new writer holds it: its position in today's format, its epoch raised. */
+export function takeOver(config: StreamConfig, saved: Checkpoint | null, raiseEpoch: boolean): Checkpoint {
+  const source = config.source.plugin.source!;
+  if (saved === null) {
+    return seal({
+      stream: config.id,
+      epoch: 1,
+      position: null,
+      position_version: source.positionVersion,
+      ledger: emptyLedger,
+      sinks: {},
+      gaps: [],
+      parked: [],
+      request: 0,
+      saved_at: new Date().toISOString(),
+    });
+  }
+  const { checksum: _, ...rest } = saved;
+  let { position } = saved;
+  if (saved.position_version > source.positionVersion) {
+    throw new StreamFailed(
+      sluiceError('E_CHECKPOINT_VERSION', {
+        message: `the position of stream ${config.id} was saved in version ${saved.position_version} of its format, and this ${config.source.type} plugin knows ${source.positionVersion}`,
+        fix: 'run the version of Sluice that saved it, or a newer one',
+      }),
+    );
+  }
+  if (saved.position_version < source.positionVersion && position !== null) {
+    if (source.upgradePosition === undefined) {
+      throw new StreamFailed(
+        sluiceError('E_SOURCE_POSITION', {
+          message: `the ${config.source.type} plugin cannot upgrade the saved position`,
+        }),
+      );
+    }
+    position = source.upgradePosition(position, saved.position_version);
+  }
+  return seal({
+    ...rest,
+    position,
+    position_version: source.positionVersion,
+    epoch: saved.epoch + (raiseEpoch ? 1 : 0),
+  });
+}

@@ -1,0 +1,170 @@
+// Trying a dead letter again (DELIVERY.md, section 5): the source event goes through the files on disk, and only what has
+// the failed input's id, or descends from it, is written: a sink's rejection to that sink, everything else to all sinks.
+// The same code serves a running stream, a verb with no process running, and a dry run (which stops before the sinks).
+
+import { batchOfText, envelopeText, pick } from '../batch.ts';
+import { splitEnvelope } from '../envelope.ts';
+import { type ErrorData, toSluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+import type { ErrorHandling } from '../manifest/model.ts';
+import type { DeadLetter } from '../state/store.ts';
+import { applyChain, type Chain } from './chain.ts';
+import { StreamFailed } from './ends.ts';
+import { groupOf } from './group.ts';
+import type { Transformed } from './work.ts';
+import type { Writer } from './writer.ts';
+
+/** What a replay made, or would make, of one letter. */
+export interface ReplayResult {
+  readonly id: number;
+  readonly event_id: string;
+  /**
+   * delivered, or (dry run) would_pass; filtered: the transforms drop it now; failed: it fails again; nothing: the
+   * transforms give nothing under the failed id any more; refused: it was not tried (superseded, settled, unreadable); away:
+   * a sink is not there.
+   */
+  readonly outcome: 'delivered' | 'would_pass' | 'filtered' | 'failed' | 'nothing' | 'refused' | 'away';
+  readonly message?: string;
+  readonly error?: ErrorData;
+  /** The code on disk is not the code that failed. */
+  readonly code_changed: boolean;
+  /** Envelope of the input of the step that failed, and of what comes out now. */
+  readonly before: string | null;
+  readonly after: readonly string[];
+}
+
+/** A failing event of a replay is a dead letter again, whatever the policy: no retries, and the stream does not stop for it. */
+const AGAIN: ErrorHandling = { on_error: 'dead_letter', max_retries: 0, retry_delay: 0, then: 'dead_letter' };
+
+/** The chain as a replay runs it. */
+export function replayChain(chain: Chain): Chain {
+  return {
+    ...chain,
+    sourcePolicy: AGAIN,
+    verify: true,
+    steps: chain.steps.map((step) => ({ ...step, policy: AGAIN })),
+  };
+}
+
+export interface Tried {
+  readonly result: ReplayResult;
+  /** What to write, when the outcome is would_pass. */
+  readonly transformed: Transformed | null;
+}
+
+/** Everything short of the sinks. */
+export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean, signal: AbortSignal): Promise<Tried> {
+  const step = chain.steps.find((s) => s.id === letter.place.id);
+  const base = {
+    id: letter.id,
+    event_id: letter.event_id,
+    code_changed: letter.transform !== null && step?.identity != null && step.identity.hash !== letter.transform.hash,
+    before: letter.place.kind === 'source' ? letter.event : (letter.input ?? letter.event),
+    after: [],
+  };
+  const refused = (message: string): Tried => ({ result: { ...base, outcome: 'refused', message }, transformed: null });
+  if (letter.status === 'superseded' && !force) {
+    return refused('a later event of its key was delivered; --force writes it all the same');
+  }
+  if (letter.status === 'resolved') return refused('it is resolved already');
+  const input = inputOf(letter);
+  if (input === null)
+    return refused('the source could not read this event; mend it at the source, then ignore this letter');
+
+  const transformed = await applyChain(replayChain(chain), input, signal);
+  const failure = transformed.failures[0];
+  if (failure !== undefined) {
+    const error = failure.letter?.error;
+    return {
+      result: { ...base, outcome: 'failed', ...(error === undefined ? {} : { error, message: error.message }) },
+      transformed: null,
+    };
+  }
+  const wanted: number[] = [];
+  for (let j = 0; j < transformed.out.length; j++) if (descends(transformed.out.id(j), letter.event_id)) wanted.push(j);
+  if (wanted.length === 0) {
+    if (transformed.out.length === 0) return { result: { ...base, outcome: 'filtered' }, transformed: null };
+    const message = `the transforms give nothing under ${letter.event_id} any more`;
+    return { result: { ...base, outcome: 'nothing', message }, transformed: null };
+  }
+  const out = pick(transformed.out, wanted);
+  return {
+    result: { ...base, outcome: 'would_pass', after: wanted.map((_, k) => envelopeText(out, k)) },
+    transformed: { input, out, origin: new Uint32Array(wanted.length), failures: [] },
+  };
+}
+
+/** Tries letters one after the other and writes what passes. The caller commits, and changes the letters' status after that. */
+export async function replayLetters(
+  letters: readonly DeadLetter[],
+  parts: {
+    readonly chain: Chain;
+    readonly writer: Writer;
+    readonly sinks: readonly string[];
+    readonly force: boolean;
+    readonly signal: AbortSignal;
+  },
+): Promise<ReplayResult[]> {
+  const results: ReplayResult[] = [];
+  for (const letter of letters) {
+    const { result, transformed } = await tryLetter(letter, parts.chain, parts.force, parts.signal);
+    results.push(
+      transformed === null ? result : await writeOne(letter, result, transformed, parts.writer, parts.sinks),
+    );
+  }
+  return results;
+}
+
+async function writeOne(
+  letter: DeadLetter,
+  result: ReplayResult,
+  transformed: Transformed,
+  writer: Writer,
+  sinks: readonly string[],
+): Promise<ReplayResult> {
+  const to = letter.place.kind === 'sink' ? [letter.place.id] : sinks;
+  try {
+    const outcomes = await writer.deliver(groupOf([transformed]), { only: new Set(to) });
+    const bad = outcomes.flatMap((outcome) => [...outcome.progress.exceptions.values()])[0];
+    if (bad !== undefined)
+      return { ...result, outcome: 'failed', message: bad.error.message, error: bad.error.toJSON() };
+    return { ...result, outcome: 'delivered' };
+  } catch (thrown) {
+    if (!(thrown instanceof StreamFailed)) throw thrown;
+    const error = toSluiceError(thrown.error);
+    return { ...result, outcome: 'away', message: error.message, error: error.toJSON() };
+  }
+}
+
+/** The letters whose replay settles them. */
+export function settledIds(results: readonly ReplayResult[]): number[] {
+  return results.flatMap((result) =>
+    result.outcome === 'delivered' || result.outcome === 'filtered' ? [result.id] : [],
+  );
+}
+
+function inputOf(letter: DeadLetter): EventBatch | null {
+  try {
+    const event = splitEnvelope(letter.event);
+    return batchOfText({
+      length: 1,
+      bytes: letter.event.length,
+      typed: true, // it was read once already, and only numbers that the source allowed are in it
+      readAt: Date.now(),
+      id: () => letter.source_event_id,
+      op: () => event.op,
+      key: () => event.key,
+      source: () => event.source,
+      before: () => event.before,
+      after: () => event.after,
+      transaction: () => event.transaction,
+      headers: () => event.headers,
+    });
+  } catch {
+    return null; // what the source could not read is kept raw
+  }
+}
+
+function descends(id: string, from: string): boolean {
+  return id === from || id.startsWith(`${from}/`);
+}

@@ -1,0 +1,84 @@
+// What verbs ask of a running stream, left as rows in the state store and carried out between groups, with nothing at the
+// sinks. A request ends with a checkpoint that holds its number; one at or below that number is never done again.
+
+import { toSluiceError } from '../errors.ts';
+import type { StreamConfig } from '../manifest/model.ts';
+import type { DeadLetter, StateStore, StoredRequest } from '../state/store.ts';
+import type { Json } from '../values.ts';
+import { SessionLost, StreamFailed } from './ends.ts';
+import { type Opening, openChain } from './open.ts';
+import { type ReplayResult, replayLetters, settledIds } from './replay.ts';
+import type { Slot } from './slot.ts';
+import type { Writer } from './writer.ts';
+
+export interface RequestParts {
+  readonly parts: Opening & {
+    /** The stream as the files on disk say it now. */
+    readonly reload?: () => Promise<StreamConfig>;
+    readonly hard: AbortSignal;
+  };
+  readonly writer: Writer;
+  readonly slots: readonly Slot[];
+}
+
+/** The position was set from outside: read again from the checkpoint. */
+export class Reposition extends Error {}
+
+export interface ReplayBody {
+  readonly ids: readonly number[];
+  readonly force: boolean;
+}
+
+export async function carryOut(request: StoredRequest, to: RequestParts): Promise<void> {
+  const { store } = to.parts;
+  try {
+    const result = await perform(request, to);
+    await store.updateRequest(request.number, 'done', result);
+  } catch (thrown) {
+    // A loss or the end of the stream is not the request's: it stays, and is taken up again by the next session.
+    if (thrown instanceof SessionLost || thrown instanceof StreamFailed) throw thrown;
+    if (thrown instanceof Reposition) {
+      await store.updateRequest(request.number, 'done', null);
+      throw thrown;
+    }
+    const error = toSluiceError(thrown, 'E_REQUEST_FAILED');
+    await to.writer.commit({ request: request.number, replay: true });
+    await store.updateRequest(request.number, 'failed', error.toJSON() as unknown as Json);
+  }
+}
+
+async function perform(request: StoredRequest, to: RequestParts): Promise<Json> {
+  if (request.type === 'replay') {
+    const body = request.body as unknown as ReplayBody;
+    return (await replayRequest(body, to, request.number)) as unknown as Json;
+  }
+  if (request.type === 'checkpoint-set') {
+    const { position } = request.body as { position: Json };
+    await to.writer.commit({ position, request: request.number, replay: true });
+    throw new Reposition();
+  }
+  throw new Error(`this version of Sluice does not know requests of type ${request.type}`);
+}
+
+/** Also called by the verb itself, with its own writer, when no process runs the stream. */
+export async function replayRequest(body: ReplayBody, to: RequestParts, number?: number): Promise<ReplayResult[]> {
+  const { parts, writer, slots } = to;
+  const letters = await lettersOf(parts.store, parts.config.id, body.ids);
+  const config = (await parts.reload?.()) ?? parts.config;
+  const chain = await openChain({ ...parts, config }, slots);
+  try {
+    const sinks = slots.flatMap((slot) => (slot.role === 'letters' ? [] : [slot.id]));
+    const results = await replayLetters(letters, { chain, writer, sinks, force: body.force, signal: parts.hard });
+    await writer.commit({ replay: true, ...(number === undefined ? {} : { request: number }) });
+    const ids = settledIds(results);
+    if (ids.length > 0) await parts.store.write({ marks: [{ status: 'resolved', ids, note: 'replayed' }] });
+    return results;
+  } finally {
+    for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();
+  }
+}
+
+async function lettersOf(store: StateStore, stream: string, ids: readonly number[]): Promise<readonly DeadLetter[]> {
+  if (ids.length === 0) return [];
+  return await store.listDeadLetters({ stream, ids });
+}

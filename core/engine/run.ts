@@ -1,0 +1,150 @@
+// Several streams side by side: at most max_concurrent_streams at once, each with its own fate. One that fails leaves the
+// others alone. Stop drains: soft first, hard when graceful_shutdown_timeout is over or on the second request (invariant 7).
+
+import { toSluiceError } from '../errors.ts';
+import type { Languages } from '../languages.ts';
+import type { Manifest, StreamConfig } from '../manifest/model.ts';
+import type { Logger } from '../plugin.ts';
+import type { StateStore } from '../state/store.ts';
+import { liveRow, newStatus, pendingOf, type StreamStatus } from './status.ts';
+import { runStream, type StreamEnd } from './stream.ts';
+
+export interface RunParts {
+  readonly manifest: Manifest;
+  readonly store: StateStore;
+  readonly languages: Languages | null;
+  readonly log: Logger;
+  /** The ids to run; by default every enabled stream. */
+  readonly streams?: readonly string[];
+  /** End (drained, as `ended`) when nothing has come for this long, in ms. */
+  readonly untilIdle?: number;
+  /** The stream as the files on disk say it now. */
+  readonly reload?: (stream: string) => Promise<StreamConfig>;
+}
+
+export interface Run {
+  readonly statuses: readonly StreamStatus[];
+  /** How each stream ended, in the order of `statuses`. Never rejects. */
+  readonly done: Promise<readonly StreamEnd[]>;
+  /** Drains and stops; a second call ends at once. */
+  stop(): void;
+}
+
+const STATUS_EVERY_MS = 1_000;
+const IDLE_CHECK_MS = 50;
+
+export function startRun(parts: RunParts): Run {
+  const { manifest, store } = parts;
+  const soft = new AbortController();
+  const hard = new AbortController();
+  const chosen = manifest.streams.filter((s) =>
+    parts.streams === undefined ? s.enabled : parts.streams.includes(s.id),
+  );
+  const statuses = chosen.map((config) => newStatus(config.id));
+  const running = new Set<StreamStatus>();
+
+  const timers = [setInterval(() => void saveStatuses(parts, running), STATUS_EVERY_MS)];
+  let idled = false;
+  if (parts.untilIdle !== undefined) {
+    const limit = parts.untilIdle;
+    const check = (): void => {
+      if (!statuses.every((status) => isOver(status) || isIdle(status, limit))) return;
+      idled = true;
+      soft.abort();
+    };
+    timers.push(setInterval(check, IDLE_CHECK_MS));
+  }
+
+  let deadline: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    if (soft.signal.aborted) {
+      hard.abort();
+      return;
+    }
+    soft.abort();
+    deadline = setTimeout(() => hard.abort(), manifest.service.graceful_shutdown_timeout);
+  };
+
+  const slots = semaphore(manifest.service.max_concurrent_streams);
+  const done = Promise.all(
+    chosen.map(async (config, i): Promise<StreamEnd> => {
+      const status = statuses[i]!;
+      const release = await slots(soft.signal);
+      if (soft.signal.aborted) {
+        release();
+        status.state = 'stopped';
+        return { state: 'stopped' };
+      }
+      running.add(status);
+      const reload = parts.reload;
+      const end = await runStream({
+        config,
+        store,
+        languages: parts.languages,
+        log: parts.log,
+        signal: soft.signal,
+        status,
+        soft: soft.signal,
+        hard: hard.signal,
+        ...(reload === undefined ? {} : { reload: () => reload(config.id) }),
+      });
+      running.delete(status);
+      release();
+      if (end.state === 'stopped' && idled) status.state = 'ended';
+      await saveStatuses(parts, [status]);
+      return end.state === 'stopped' && idled ? { state: 'ended' } : end;
+    }),
+  ).finally(() => {
+    for (const timer of timers) clearInterval(timer);
+    clearTimeout(deadline);
+  });
+  return { statuses, done, stop };
+}
+
+async function saveStatuses(parts: RunParts, statuses: Iterable<StreamStatus>): Promise<void> {
+  for (const status of statuses) {
+    try {
+      await parts.store.saveStatus(liveRow(status));
+    } catch (thrown) {
+      // The live row is for looking at; a stream does not end because it cannot be written.
+      parts.log.warn(
+        { stream: status.id, error: toSluiceError(thrown).toJSON() },
+        'the live status could not be saved',
+      );
+    }
+  }
+}
+
+function isOver(status: StreamStatus): boolean {
+  return status.state === 'ended' || status.state === 'failed' || status.state === 'stopped';
+}
+
+// A stream that waits for something absent is not idle: its events have not had their fate yet.
+function isIdle(status: StreamStatus, limit: number): boolean {
+  return (
+    status.checkpoint !== null &&
+    status.state !== 'waiting' &&
+    pendingOf(status) === 0 &&
+    performance.now() - status.lastActivity >= limit
+  );
+}
+
+/** Gives out n places; whoever waits for one when the signal aborts gets through, to see the abort. */
+function semaphore(n: number): (signal: AbortSignal) => Promise<() => void> {
+  let free = n;
+  const waiting: (() => void)[] = [];
+  const release = (): void => {
+    free++;
+    waiting.shift()?.();
+  };
+  return async (signal) => {
+    if (free <= 0) {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    free--;
+    return release;
+  };
+}

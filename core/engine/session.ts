@@ -1,0 +1,212 @@
+// One session of a stream: from a checkpoint to the end of the source, a stop, or a loss. The loop:
+//   reading       pulls batches from the source into a queue that is bounded in bytes, and starts their transforms at once;
+//   transforming  runs in the sandbox, several batches at a time; the queue keeps their order;
+//   writing       takes what is ready, joins it up to a few MiB, delivers it, commits, acks; one group at a time.
+// Reading and transforming go on while a group is written. At the sinks there is never more than one group.
+// Invariant 1: source.ack() is called in one place, after writer.commit() has returned.
+
+import { toSluiceError } from '../errors.ts';
+import type { Phase, Source } from '../plugin.ts';
+import type { Json } from '../values.ts';
+import { applyChain, type Chain } from './chain.ts';
+import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
+import { groupOf } from './group.ts';
+import { type WorkQueue, workQueue } from './queue.ts';
+import type { Transformed, Work } from './work.ts';
+import type { Writer } from './writer.ts';
+
+/** A group is joined up to this much, so that fsync, commit and checkpoint stay a small part of the time. */
+const GROUP_BYTES = 4 * 1024 * 1024;
+/** What may be between source and sinks: read, in the sandbox, and being written. */
+const QUEUE_BYTES = 16 * 1024 * 1024;
+/** An event without text still takes memory. */
+const EVENT_BYTES = 64;
+
+export interface SessionParts {
+  readonly source: Source;
+  readonly chain: Chain;
+  readonly writer: Writer;
+  readonly queueBytes?: number;
+  /** Stop was asked for: nothing more is read, what is in flight is finished. */
+  readonly soft: AbortSignal;
+  readonly hard: AbortSignal;
+  readonly observe: SessionObserver;
+  /** Called between groups, and about once a second while nothing comes: requests are carried out here. */
+  between(): Promise<void>;
+}
+
+export interface SessionObserver {
+  /** A batch was read. */
+  read(events: number, bytes: number, phase: Phase, lastTs: number): void;
+  /** A checkpoint covers `events` more. */
+  committed(events: number, lastTs: number): void;
+}
+
+/** Returns when the source has ended or the stream was stopped, with everything that was read committed. */
+export async function runSession(parts: SessionParts): Promise<'ended' | 'stopped'> {
+  const queue = workQueue<Work>(parts.queueBytes ?? QUEUE_BYTES);
+  const lost = new AbortController(); // the session is over before the source is
+  const reading = readAll(parts, queue, AbortSignal.any([parts.soft, lost.signal]), lost.signal);
+  try {
+    await writeAll(parts, queue);
+    await reading;
+    return parts.soft.aborted ? 'stopped' : 'ended';
+  } catch (thrown) {
+    throw parts.hard.aborted ? new Interrupted() : thrown;
+  } finally {
+    lost.abort();
+    queue.clear();
+    await parts.writer.abandon();
+    await reading.catch(() => undefined); // its error, if any, came through the queue
+  }
+}
+
+async function readAll(
+  parts: SessionParts,
+  queue: WorkQueue<Work>,
+  stop: AbortSignal,
+  lost: AbortSignal,
+): Promise<void> {
+  const transforming = AbortSignal.any([parts.hard, lost]);
+  try {
+    for await (const item of untilAborted(parts.source.read(parts.writer.checkpoint.position, stop), stop)) {
+      const { batch } = item;
+      const work: Work = {
+        input: batch,
+        position: item.open === true ? undefined : item.position,
+        bytes: batch.bytes + EVENT_BYTES * batch.length,
+        transformed: applyChain(parts.chain, batch, transforming),
+        ready: false,
+      };
+      work.transformed.then(
+        () => {
+          work.ready = true;
+        },
+        () => undefined, // the writer meets it when it gets there
+      );
+      parts.observe.read(
+        batch.length,
+        batch.bytes,
+        phaseOf(item.phase, batch.length > 0 && isSnapshot(batch)),
+        lastTs(batch),
+      );
+      await queue.push(work, work.bytes);
+      if (stop.aborted) break;
+    }
+    queue.end();
+  } catch (thrown) {
+    if (thrown instanceof StreamFailed) queue.end(thrown);
+    else queue.end(new SessionLost('source', toSluiceError(thrown, 'E_SOURCE_READ')));
+  }
+}
+
+/** The source's batches, ending at once when the signal aborts even if the source takes its time to notice. */
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  let release = (): void => undefined;
+  const aborted = new Promise<null>((resolve) => {
+    release = () => resolve(null);
+    signal.addEventListener('abort', release, { once: true });
+  });
+  let pending: Promise<IteratorResult<T>> | undefined;
+  try {
+    while (!signal.aborted) {
+      pending = iterator.next();
+      const result = await Promise.race([pending, aborted]);
+      if (result === null || result.done === true) return;
+      pending = undefined;
+      yield result.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', release);
+    // The contract gives a source 5 s to end after an abort; a source that does not is left behind, and said.
+    const ending = Promise.allSettled([pending, iterator.return?.()]);
+    await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, SOURCE_END_MS).unref())]);
+  }
+}
+
+const SOURCE_END_MS = 5_000;
+
+async function writeAll(parts: SessionParts, queue: WorkQueue<Work>): Promise<void> {
+  let lastTsDelivered = 0;
+  for (;;) {
+    await parts.between();
+    const first = await takeOrTick(parts, queue);
+    if (first === undefined) return;
+    const works = [first];
+    const transformed: Transformed[] = [await first.transformed];
+    joinReady(queue, works);
+    for (const work of works.slice(1)) transformed.push(await work.transformed);
+    const group = groupOf(transformed);
+    if (group.count > 0) {
+      await parts.writer.deliver(group);
+      lastTsDelivered = lastTs(works.at(-1)!.input) || lastTsDelivered;
+    }
+    const position = works.at(-1)!.position;
+    if (position !== undefined) await commit(parts, position, lastTsDelivered);
+    for (const work of works) queue.release(work.bytes);
+    if (parts.hard.aborted) throw new Interrupted();
+  }
+}
+
+async function commit(parts: SessionParts, position: Json, ts: number): Promise<void> {
+  const { writer } = parts;
+  const events = writer.uncommitted;
+  if (events === 0 && JSON.stringify(position) === JSON.stringify(writer.checkpoint.position)) return;
+  await writer.commit({ position });
+  try {
+    await parts.source.ack(position); // Invariant 1: only now
+  } catch (thrown) {
+    throw new SessionLost('source', toSluiceError(thrown, 'E_SOURCE_READ'));
+  }
+  parts.observe.committed(events, ts);
+}
+
+// A part of an unfinished transaction (no position) is joined only with parts, up to the one that closes it; what is
+// closed is not held back by a transaction that begins.
+function joinReady(queue: WorkQueue<Work>, works: Work[]): void {
+  let bytes = works[0]!.bytes;
+  let open = works[0]!.position === undefined;
+  for (
+    let next = queue.peek();
+    next !== undefined && next.ready && bytes + next.bytes <= GROUP_BYTES;
+    next = queue.peek()
+  ) {
+    const isOpen = next.position === undefined;
+    if (isOpen && !open) return;
+    queue.takeNow();
+    works.push(next);
+    bytes += next.bytes;
+    if (open && !isOpen) return;
+    open = isOpen;
+  }
+}
+
+const TICK_MS = 1_000;
+
+// Waits for the next work; while nothing comes, requests are looked for once a second.
+async function takeOrTick(parts: SessionParts, queue: WorkQueue<Work>): Promise<Work | undefined> {
+  const taking = queue.take();
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined;
+    const tick = new Promise<'tick'>((resolve) => {
+      timer = setTimeout(() => resolve('tick'), TICK_MS);
+    });
+    const winner = await Promise.race([taking, tick]).finally(() => clearTimeout(timer));
+    if (winner !== 'tick') return winner;
+    if (parts.writer.uncommitted === 0) await parts.between();
+  }
+}
+
+function isSnapshot(batch: Work['input']): boolean {
+  return batch.unreadable?.has(0) !== true && batch.op(0) === 'r';
+}
+
+function phaseOf(given: Phase | undefined, snapshot: boolean): Phase {
+  return given ?? (snapshot ? 'snapshot' : 'streaming');
+}
+
+function lastTs(batch: Work['input']): number {
+  for (let i = batch.length - 1; i >= 0; i--) if (batch.unreadable?.has(i) !== true) return batch.ts(i);
+  return 0;
+}

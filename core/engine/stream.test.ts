@@ -1,0 +1,261 @@
+import { expect, test } from 'vitest';
+import { sluiceError } from '../errors.ts';
+import { memoryStore } from '../state/memory.ts';
+import type { StateStore } from '../state/store.ts';
+import { newStatus } from './status.ts';
+import { runStream, type StreamEnd } from './stream.ts';
+import {
+  deadLetter,
+  event,
+  type MemoryLog,
+  quickRetry,
+  quietLog,
+  type TestStream,
+  target,
+  testStream,
+} from './testing.ts';
+
+const rejected = () => ({ status: 'reject' as const, error: sluiceError('E_SINK_REJECT', { message: 'no' }) });
+const away = () => ({ status: 'retry' as const, error: sluiceError('E_SINK_CONNECT', { message: 'away' }) });
+
+function log(batches: MemoryLog['batches'], more: Partial<MemoryLog> = {}): MemoryLog {
+  return { batches, acked: [], reads: 0, ...more };
+}
+
+async function run(
+  given: TestStream,
+  store: StateStore = memoryStore(),
+): Promise<{ end: StreamEnd; store: StateStore }> {
+  const signal = new AbortController().signal;
+  const config = testStream(given);
+  const parts = { config, store, languages: null, log: quietLog, signal, soft: signal, hard: signal };
+  const end = await runStream({ ...parts, status: newStatus('s') });
+  if (end.state === 'failed' && end.error.code === 'E_INTERNAL') throw end.error.cause;
+  return { end, store };
+}
+
+const ledger = async (store: StateStore) => (await store.loadCheckpoint('s'))!.ledger;
+const letters = (store: StateStore) => store.listDeadLetters({ stream: 's' });
+
+test('every event is delivered once, and the position acked after its checkpoint', async () => {
+  const source = log([{ events: [event(1, 1), event(2, 2)] }, { events: [] }, { events: [event(3, 1)] }]);
+  const to = target();
+  const { end, store } = await run({ source, sinks: [{ id: 'a', to }] });
+  expect(end).toEqual({ state: 'ended' });
+  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2', 'e3']);
+  expect(await ledger(store)).toEqual({ in: 3, delivered: 3, filtered: 0, skipped: 0, dead_lettered: 0 });
+  expect(source.acked.at(-1)).toBe(3);
+});
+
+test('a transform filters, fans out and fails, and each event has its one fate', async () => {
+  const source = log([{ events: [event(1, 1), event(2, 2), event(3, 3), event(4, 4)] }]);
+  const to = target();
+  const { store } = await run({
+    source,
+    sinks: [{ id: 'a', to, keyed: false }],
+    transforms: [
+      {
+        id: 'x',
+        map(e) {
+          if (e.id === 'e1') return null;
+          if (e.id === 'e2') throw new Error('poison');
+          return e.id === 'e3' ? [e.after!, e.after!] : [e.after!];
+        },
+      },
+    ],
+  });
+  expect(to.applied.map((row) => row.id)).toEqual(['e3/0', 'e3/1', 'e4']);
+  expect(await ledger(store)).toEqual({ in: 4, delivered: 2, filtered: 1, skipped: 0, dead_lettered: 1 });
+  const [letter] = await letters(store);
+  expect(letter).toMatchObject({ place: { kind: 'transform', id: 'x' }, event_id: 'e2', status: 'pending' });
+  expect(letter!.error.message).toContain('poison');
+});
+
+test('what the source could not read is a dead letter with its raw text', async () => {
+  const bad = { id: 'bad', raw: '{oops', error: sluiceError('E_EVENT_PARSE', { message: 'no JSON' }) };
+  const { store } = await run({
+    source: log([{ events: [event(1, 1), bad, event(2, 2)] }]),
+    sinks: [{ id: 'a', to: target() }],
+  });
+  expect(await ledger(store)).toMatchObject({ in: 3, delivered: 2, dead_lettered: 1 });
+  expect((await letters(store))[0]).toMatchObject({ event: '{oops', place: { kind: 'source' } });
+});
+
+test('a rejected event is a dead letter and later events of its key still come in order', async () => {
+  const to = target({ answer: (batch, i) => (batch.id(i) === 'e1' ? rejected() : undefined) });
+  const { store } = await run({
+    source: log([{ events: [event(1, 7), event(2, 7), event(3, 8)] }]),
+    sinks: [{ id: 'a', to }],
+  });
+  expect(to.applied.map((row) => row.id).sort()).toEqual(['e2', 'e3']);
+  expect(await ledger(store)).toMatchObject({ delivered: 2, dead_lettered: 1 });
+  // a later event of its key was delivered at this keyed sink
+  expect((await letters(store))[0]).toMatchObject({ event_id: 'e1', status: 'superseded' });
+});
+
+test('an absent sink is waited for, and no event is blamed', async () => {
+  let tries = 0;
+  const to = target({
+    beforeWrite() {
+      if (tries++ < 3) throw new Error('connection refused');
+    },
+  });
+  const { store } = await run({ source: log([{ events: [event(1, 1)] }]), sinks: [{ id: 'a', to }] });
+  expect(await ledger(store)).toMatchObject({ delivered: 1, dead_lettered: 0 });
+  expect(tries).toBe(4);
+});
+
+test('`retry` for all is absence; `retry` for some counts against them', async () => {
+  let rounds = 0;
+  const all = target({
+    answer: (_, i) => (i === 0 && ++rounds > 0 && rounds < 4 ? away() : rounds < 4 ? away() : undefined),
+  });
+  const first = await run({ source: log([{ events: [event(1, 1), event(2, 2)] }]), sinks: [{ id: 'a', to: all }] });
+  expect(await ledger(first.store)).toMatchObject({ delivered: 2 });
+
+  const some = target({ answer: (batch, i) => (batch.id(i) === 'e1' ? away() : undefined) });
+  const policy = { ...deadLetter, on_error: 'retry' as const, max_retries: 2, retry_delay: 1 };
+  const second = await run({
+    source: log([{ events: [event(1, 1), event(2, 2)] }]),
+    sinks: [{ id: 'a', to: some, error_handling: policy }],
+  });
+  expect(await ledger(second.store)).toMatchObject({ delivered: 1, dead_lettered: 1 });
+  expect((await letters(second.store))[0]!.attempts).toBe(3);
+});
+
+test('max_attempts ends a wait: the stream is failed and its events are pending', async () => {
+  const to = target({
+    beforeWrite() {
+      throw new Error('gone');
+    },
+  });
+  const { end, store } = await run({
+    source: log([{ events: [event(1, 1)] }]),
+    sinks: [{ id: 'a', to }],
+    retry: { ...quickRetry, max_attempts: 3 },
+  });
+  expect(end).toMatchObject({ state: 'failed', error: { code: 'E_STREAM_ATTEMPTS' } });
+  expect(await ledger(store)).toMatchObject({ in: 0 });
+  expect(await letters(store)).toEqual([]);
+});
+
+test('a home commits rows and checkpoint together, and wins over the copy', async () => {
+  const to = target();
+  let crash = true;
+  to.beforeCommit = () => {
+    if (crash && to.checkpoint !== null) {
+      crash = false;
+      throw new Error('lost the connection in commit');
+    }
+  };
+  const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }]);
+  const { end, store } = await run({ source, sinks: [{ id: 'home', to, home: true }] });
+  expect(end.state).toBe('ended');
+  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2']);
+  expect(to.checkpoint!.ledger).toEqual(await ledger(store));
+  expect(source.reads).toBe(2);
+});
+
+test('a home without a checkpoint while the store has one does not start', async () => {
+  const store = memoryStore();
+  const source = () => log([{ events: [event(1, 1)] }]);
+  await run({ source: source(), sinks: [{ id: 'home', to: target(), home: true }] }, store);
+  const { end } = await run({ source: source(), sinks: [{ id: 'home', to: target(), home: true }] }, store);
+  expect(end).toMatchObject({ state: 'failed', error: { code: 'E_CHECKPOINT_HOME' } });
+});
+
+test('a source that breaks off is read again from the checkpoint', async () => {
+  let broken = 0;
+  const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }, { events: [event(3, 3)] }], {
+    hook(i) {
+      if (i === 2 && broken++ < 2) throw new Error('connection reset');
+    },
+  });
+  const to = target({ stateful: true });
+  const { end, store } = await run({ source, sinks: [{ id: 'a', to, keyed: false }] });
+  expect(end.state).toBe('ended');
+  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2', 'e3']); // a stateful sink is cut back: exactly once
+  expect(await ledger(store)).toMatchObject({ in: 3, delivered: 3 });
+});
+
+test('parts of an open transaction are written as they come and covered by one checkpoint', async () => {
+  const source = log([
+    { events: [event(1, 1)], open: true },
+    { events: [event(2, 2)], open: true },
+    { events: [event(3, 3)] },
+  ]);
+  const to = target();
+  const { store } = await run({ source, sinks: [{ id: 'home', to, home: true }] });
+  expect(await ledger(store)).toMatchObject({ in: 3, delivered: 3 });
+  expect(source.acked).toEqual([3]);
+});
+
+test('a sink that is not needed does not hold the stream; what it misses is dead-lettered under its name', async () => {
+  const slow = target({
+    beforeWrite() {
+      throw new Error('down');
+    },
+  });
+  const good = target();
+  const { end, store } = await run({
+    source: log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }]),
+    sinks: [
+      { id: 'good', to: good },
+      { id: 'slow', to: slow, required: false, write_timeout: 20 },
+    ],
+    commit: 'required',
+  });
+  expect(end.state).toBe('ended');
+  expect(good.applied).toHaveLength(2);
+  expect(await ledger(store)).toMatchObject({ delivered: 2, dead_lettered: 0 });
+  expect((await letters(store)).map((l) => [l.event_id, l.place.id, l.error.code])).toEqual([
+    ['e1', 'slow', 'E_SINK_ABSENT'],
+    ['e2', 'slow', 'E_SINK_ABSENT'],
+  ]);
+  const counts = (await store.loadCheckpoint('s'))!.sinks['slow']!.counts;
+  expect(counts).toMatchObject({ out: 2, dead_lettered: 2, delivered: 0, missed: 0 });
+});
+
+test('fail_stream stops at the event and leaves it pending', async () => {
+  const to = target({ answer: (batch, i) => (batch.id(i) === 'e2' ? rejected() : undefined) });
+  const { end, store } = await run({
+    source: log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }]),
+    sinks: [{ id: 'a', to, error_handling: { ...deadLetter, on_error: 'fail_stream' } }],
+  });
+  expect(end).toMatchObject({ state: 'failed', error: { code: 'E_STREAM_FAILED' } });
+  expect((await ledger(store)).in).toBeLessThan(2);
+});
+
+test('a sink that does not answer for every event is not trusted with more', async () => {
+  const to = target({ answer: () => ({ status: 'fine' }) as never });
+  const { end } = await run({ source: log([{ events: [event(1, 1)] }]), sinks: [{ id: 'a', to }] });
+  expect(end).toMatchObject({ state: 'failed', error: { code: 'E_SINK_RESULTS' } });
+});
+
+test('dead letters go to their destination too, and only they', async () => {
+  const copy = target();
+  const { store } = await run({
+    source: log([{ events: [event(1, 1), event(2, 2)] }]),
+    sinks: [
+      {
+        id: 'a',
+        to: target({ answer: (b, i) => (b.id(i) === 'e1' ? rejected() : undefined) }),
+        error_handling: { ...deadLetter, dead_letter_destination: 'dl' },
+      },
+      { id: 'dl', to: copy },
+    ],
+  });
+  expect(copy.applied).toHaveLength(1);
+  expect(copy.applied[0]!.row).toMatchObject({ event_id: 'e1', place: { kind: 'sink', id: 'a' } });
+  expect(await ledger(store)).toMatchObject({ delivered: 1, dead_lettered: 1 });
+});
+
+test('a full dead-letter store fails the stream instead of losing the event', async () => {
+  const { end, store } = await run({
+    source: log([{ events: [event(1, 1), event(2, 2), event(3, 3)] }]),
+    sinks: [{ id: 'a', to: target({ answer: rejected }) }],
+    maxLetterBytes: 500,
+  });
+  expect(end).toMatchObject({ state: 'failed', error: { code: 'E_DEAD_LETTERS_FULL' } });
+  expect((await ledger(store)).in).toBe(0);
+});

@@ -1,0 +1,267 @@
+// One stream from its start to its end: takes the lock, opens its parts, and runs sessions until the source has ended, a
+// stop, or a failure. What is not there (source, home, state store, a sink that cannot be opened) is waited for with
+// back-off; every wait ends in the same place: sinks restored, reading from the checkpoint. So recovery is exercised daily.
+
+import type { Checkpoint } from '../checkpoint.ts';
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import type { StreamConfig } from '../manifest/model.ts';
+import type { Source } from '../plugin.ts';
+import type { StoredRequest } from '../state/store.ts';
+import { isPermanent, usedUp } from './absence.ts';
+import { backoffDelay, pause } from './backoff.ts';
+import type { Chain } from './chain.ts';
+import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
+import { openLetterBook } from './letter-book.ts';
+import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
+import { carryOut, Reposition } from './requests.ts';
+import { runSession } from './session.ts';
+import { restoreSlot, type Slot } from './slot.ts';
+import type { StreamStatus } from './status.ts';
+import { openWriter, type Writer } from './writer.ts';
+
+export interface StreamParts extends Opening {
+  /** The stream as the files on disk say it now (a replay runs the current files). */
+  readonly reload?: () => Promise<StreamConfig>;
+  readonly status: StreamStatus;
+  /** Stop: nothing more is read, what is in flight is finished. */
+  readonly soft: AbortSignal;
+  /** The drain's time is up. */
+  readonly hard: AbortSignal;
+}
+
+export type StreamEnd =
+  | { readonly state: 'ended' | 'stopped' }
+  | { readonly state: 'failed'; readonly error: SluiceError };
+
+const REQUESTS_EVERY_MS = 1_000;
+
+/** Never throws: how it ended is its result. */
+export async function runStream(parts: StreamParts): Promise<StreamEnd> {
+  const { status, config, store } = parts;
+  const opened: { source: Source | null; slots: readonly Slot[]; chain: Chain | null } = {
+    source: null,
+    slots: [],
+    chain: null,
+  };
+  let lock: AsyncDisposable | null = null;
+  try {
+    lock = await store.lock(config.id);
+    opened.slots = await whenThere(parts, () => openSlots(parts));
+    status.slots = opened.slots;
+    opened.chain = await openChain(parts, opened.slots);
+    opened.source = await whenThere(parts, () => openSource(parts));
+    status.state = await sessions(parts, opened.source, opened.chain, opened.slots);
+    return { state: status.state as 'ended' | 'stopped' };
+  } catch (thrown) {
+    if (thrown instanceof Interrupted || parts.hard.aborted) {
+      status.state = 'stopped';
+      return { state: 'stopped' };
+    }
+    const error =
+      thrown instanceof StreamFailed || thrown instanceof SessionLost ? thrown.error : toSluiceError(thrown);
+    status.state = 'failed';
+    status.reason = error;
+    parts.log.error({ stream: config.id, error: error.toJSON() }, `stream ${config.id} failed: ${error.message}`);
+    return { state: 'failed', error };
+  } finally {
+    for (const transform of opened.chain?.steps ?? []) await quietly(parts, transform.transform);
+    if (opened.source !== null) await quietly(parts, opened.source);
+    for (const slot of opened.slots) await quietly(parts, slot.sink);
+    if (lock !== null) await lock[Symbol.asyncDispose](); // a failed stream releases its lock too
+  }
+}
+
+async function sessions(
+  parts: StreamParts,
+  source: Source,
+  chain: Chain,
+  slots: readonly Slot[],
+): Promise<'ended' | 'stopped'> {
+  const { status, config } = parts;
+  let owned = false; // the home's epoch was raised by this run
+  let absences = 0;
+  let delay = 0;
+  for (;;) {
+    const beside = new AbortController(); // ends what goes on beside a session: probes of sinks that are away
+    try {
+      const saved = await loadCheckpoint(config, slots, parts.store);
+      const checkpoint = takeOver(config, saved, !owned);
+      if (!owned) {
+        for (const slot of slots) {
+          if (slot.role === 'home') await slot.sink.transactional!.open(config.id); // fences out an older writer
+        }
+        owned = true;
+      }
+      const writer = await startWriter(parts, slots, checkpoint, saved === null, beside.signal);
+      const requests = requestPoller(parts, writer, slots);
+      await waitOut(parts, delay, requests);
+      status.read = 0;
+      status.covered = 0;
+      return await runSession({
+        source,
+        chain,
+        writer,
+        soft: parts.soft,
+        hard: parts.hard,
+        between: requests,
+        observe: {
+          read(events, bytes, phase) {
+            status.phase = phase;
+            status.read += events;
+            status.bytesRead += bytes;
+            if (events > 0) status.lastActivity = performance.now();
+            if (status.waitsForSink) return;
+            status.state = phase;
+            status.reason = null;
+          },
+          committed(events, lastTs) {
+            absences = 0;
+            status.covered += events;
+            status.checkpoint = writer.checkpoint;
+            status.lastTs = lastTs || status.lastTs;
+            status.state = status.phase ?? 'streaming';
+            status.reason = null;
+            status.waitsForSink = false;
+            if (events > 0) status.lastActivity = performance.now();
+          },
+        },
+      });
+    } catch (thrown) {
+      status.waitsForSink = false;
+      if (thrown instanceof Reposition) {
+        delay = 0;
+        continue;
+      }
+      if (thrown instanceof StreamFailed || thrown instanceof Interrupted) throw thrown;
+      if (parts.soft.aborted) throw new Interrupted();
+      const error = thrown instanceof SessionLost ? thrown.error : toSluiceError(thrown);
+      if (!(thrown instanceof SessionLost) && !isAbsenceClass(error)) throw new StreamFailed(error);
+      absences++;
+      waitOrFail(parts, error, absences);
+      delay = backoffDelay(config.retry_policy, absences);
+    } finally {
+      beside.abort();
+      for (const slot of slots) await slot.probing;
+    }
+  }
+}
+
+async function startWriter(
+  parts: StreamParts,
+  slots: readonly Slot[],
+  checkpoint: Checkpoint,
+  first: boolean,
+  end: AbortSignal,
+): Promise<Writer> {
+  const { config, store, status } = parts;
+  for (const slot of slots) await restoreSlot(slot, checkpoint);
+  const keyed = slots.some((slot) => slot.sink.keyed);
+  const writer = openWriter({
+    stream: config.id,
+    store,
+    slots,
+    checkpoint,
+    book: await openLetterBook(store, config.id, keyed),
+    policy: config.commit_policy,
+    retry: config.retry_policy,
+    maxLetterBytes: config.dead_letters.max_bytes,
+    soft: AbortSignal.any([parts.soft, end]),
+    hard: parts.hard,
+    destinationOf: (place) => destinationOf(config, place),
+    waiting(error) {
+      status.waitsForSink = error !== null;
+      if (error === null) {
+        if (status.state === 'waiting') status.state = status.phase ?? 'streaming';
+        status.reason = null;
+        return;
+      }
+      status.state = 'waiting';
+      status.reason = error;
+      parts.log.warn({ stream: config.id, error: error.toJSON() }, `stream ${config.id} waits: ${error.message}`);
+    },
+    sinkReturned(slot) {
+      parts.log.info({ stream: config.id, sink: slot.id }, `sink ${slot.id} is back`);
+    },
+    sinkLost(slot, error) {
+      parts.log.error(
+        { stream: config.id, sink: slot.id, error: error.toJSON() },
+        `sink ${slot.id} could not make its events durable`,
+      );
+    },
+  });
+  // A first checkpoint (no position, all sink states) is saved before the first write (DELIVERY.md, section 2.6).
+  if (first) await writer.commit({});
+  status.checkpoint = writer.checkpoint;
+  return writer;
+}
+
+/** Looks for a request at most once a second; one at a time, with nothing at the sinks. */
+function requestPoller(parts: StreamParts, writer: Writer, slots: readonly Slot[]): () => Promise<void> {
+  let last = 0;
+  return async () => {
+    if (performance.now() - last < REQUESTS_EVERY_MS || parts.hard.aborted) return;
+    last = performance.now();
+    const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
+    if (next !== null) await carryOut(next, { parts, writer, slots });
+  };
+}
+
+async function waitOut(parts: StreamParts, delay: number, requests: () => Promise<void>): Promise<void> {
+  const until = performance.now() + delay;
+  for (let left = delay; left > 0 && !parts.soft.aborted; left = until - performance.now()) {
+    await requests();
+    await pause(Math.min(left, REQUESTS_EVERY_MS), parts.soft);
+  }
+  if (parts.soft.aborted) throw new Interrupted();
+}
+
+/** Opens something that may not be there yet. What is wrong in itself (a setting, a missing driver) fails at once. */
+async function whenThere<T>(parts: StreamParts, open: () => Promise<T>): Promise<T> {
+  for (let absences = 1; ; absences++) {
+    try {
+      return await open();
+    } catch (thrown) {
+      const error = toSluiceError(thrown, 'E_SOURCE_CONNECT');
+      if (!isAbsenceClass(error)) throw new StreamFailed(error);
+      waitOrFail(parts, error, absences);
+      await pause(backoffDelay(parts.config.retry_policy, absences), parts.soft);
+      if (parts.soft.aborted) throw new Interrupted();
+    }
+  }
+}
+
+function waitOrFail(parts: StreamParts, error: SluiceError, absences: number): void {
+  const { config, status } = parts;
+  if (isPermanent(error, config.retry_policy)) throw new StreamFailed(error);
+  if (usedUp(absences, config.retry_policy)) {
+    throw new StreamFailed(
+      sluiceError('E_STREAM_ATTEMPTS', {
+        message: `stream ${config.id} gave up after ${absences} attempts: ${error.message}`,
+        fix: 'mend it and run again, or leave out retry_policy.max_attempts to wait for ever',
+        cause: error,
+      }),
+    );
+  }
+  status.state = 'waiting';
+  status.reason = error;
+  parts.log.warn(
+    { stream: config.id, error: error.toJSON(), attempt: absences },
+    `stream ${config.id} waits: ${error.message}`,
+  );
+}
+
+// Something that is wrong in itself does not get better by waiting; a fault of ours neither.
+function isAbsenceClass(error: SluiceError): boolean {
+  return error.class === 'environment' && error.code !== 'E_PLUGIN_DRIVER' && error.code !== 'E_STATE_LOCKED';
+}
+
+async function quietly(parts: StreamParts, thing: AsyncDisposable): Promise<void> {
+  try {
+    await thing[Symbol.asyncDispose]();
+  } catch (thrown) {
+    parts.log.warn(
+      { stream: parts.config.id, error: toSluiceError(thrown).toJSON() },
+      'something did not close cleanly',
+    );
+  }
+}
