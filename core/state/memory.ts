@@ -34,7 +34,7 @@ export function memoryStore(): StateStore {
   const call: Call = async (name, ...args) => {
     if (closed) throw sluiceError('E_STATE_WRITE', { message: 'the state store is closed', permanent: true });
     const run = tables[name] as unknown as (...args: readonly unknown[]) => unknown;
-    return copy(run(...copy(args))) as never;
+    return copy(run(...args.map(copy))) as never;
   };
   return storeOver(call, {
     async lock(stream) {

@@ -15,6 +15,11 @@ const APPLICATION_ID = 0x536c7569;
 /** How long a statement waits for another process, in ms. Longer than any transaction of ours takes on a slow disk. */
 const PATIENCE = 10_000;
 
+// Measured with 500 dead letters of 1.5 KB in a transaction, us per letter: 11 with SQLite's own 4 KiB and 1000 pages, 5.2 with
+// these. The log may grow to 32 MiB, which costs some 20 ms of reading after a crash.
+const PAGE = 8192;
+const LOG_PAGES = 4000;
+
 /** @throws SluiceError E_STATE_OPEN, E_STATE_VERSION, E_STATE_CORRUPT */
 export function openDatabase(path: string, patience = PATIENCE): DatabaseSync {
   let db: DatabaseSync | undefined;
@@ -36,6 +41,7 @@ export function openDatabase(path: string, patience = PATIENCE): DatabaseSync {
 function prepare(db: DatabaseSync): void {
   db.exec('pragma foreign_keys = on; pragma synchronous = full; pragma cell_size_check = on');
   const found = versionOf(db);
+  if (found === 0) db.exec(`pragma page_size = ${PAGE}`); // without effect on a file that has pages
   const { journal_mode } = db.prepare('pragma journal_mode = wal').get() as { journal_mode: string };
   if (journal_mode !== 'wal') {
     throw sluiceError('E_STATE_OPEN', {
@@ -44,6 +50,7 @@ function prepare(db: DatabaseSync): void {
       permanent: true,
     });
   }
+  db.exec(`pragma wal_autocheckpoint = ${LOG_PAGES}`);
   if (found === migrations.length) return;
   transaction(db, () => {
     const from = versionOf(db); // again, under the lock: another process may have been here

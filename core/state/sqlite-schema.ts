@@ -14,8 +14,10 @@ export const migrations: readonly string[] = [
   );
   create unique index checkpoint_newest on checkpoint (stream, seq);
 
+  -- No autoincrement: with it, a letter that fails again would use up a number. Letters are never deleted; whoever
+  -- adds that must leave the newest, or its number would be given again.
   create table dead_letter (
-    id integer primary key autoincrement,
+    id integer primary key,
     stream text not null,
     event_id text not null,
     place_kind text not null,
