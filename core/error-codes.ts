@@ -32,6 +32,8 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'A ${env:…} or ${file:…} cannot be resolved.',
     'set it, or give a default with :-',
   ),
+  E_MANIFEST_FILE: row('invalid', 'A file that the manifest names cannot be read.', 'check its path'),
+  E_MANIFEST_NO_EFFECT: row('invalid', 'A setting does nothing where it stands (a warning).', 'leave it out'),
   E_MANIFEST_DUPLICATE: row('invalid', 'An id or key stands twice.', 'give each its own'),
   E_MANIFEST_REFERENCE: row('invalid', 'An id that is referred to is not declared.'),
   E_MANIFEST_CYCLE: row('invalid', "A stream's sink feeds another stream back to its source.", 'break the circle'),

@@ -1,0 +1,105 @@
+// What streams do to each other: no end writes where its own stream reads, no file has two writers, and no stream feeds
+// another one back in a circle, which would copy the same events for ever.
+// Two database sinks on one table are allowed: a database has its own order of writers; a file has none.
+
+import type { StreamConfig } from './model.ts';
+import type { Work } from './work.ts';
+
+interface Ends {
+  readonly stream: StreamConfig;
+  readonly pointer: string;
+  readonly reads: readonly string[];
+  readonly writes: readonly { readonly pointer: string; readonly places: readonly string[] }[];
+}
+
+export interface PlacedStream {
+  readonly stream: StreamConfig;
+  readonly pointer: string;
+}
+
+export function checkTopology(work: Work, streams: readonly PlacedStream[]): void {
+  const all = streams.map(({ stream, pointer }) => endsOf(stream, pointer));
+  for (const ends of all) sameStream(work, ends);
+  const enabled = all.filter(({ stream }) => stream.enabled);
+  oneWriter(work, enabled);
+  circles(work, enabled);
+}
+
+function endsOf(stream: StreamConfig, pointer: string): Ends {
+  const { source } = stream;
+  return {
+    stream,
+    pointer,
+    reads: placesOf(() => source.plugin.source?.place?.(source.config as never)),
+    writes: stream.sinks.map((sink, i) => ({
+      pointer: `${pointer}/sinks/${i}`,
+      places: placesOf(() => sink.plugin.sink?.place?.(sink.config as never)),
+    })),
+  };
+}
+
+function placesOf(place: () => string | readonly string[] | undefined): readonly string[] {
+  try {
+    return [place() ?? []].flat();
+  } catch {
+    return []; // a configuration with unresolved parts (inspect), or a faulty plugin
+  }
+}
+
+function sameStream(work: Work, { reads, writes }: Ends): void {
+  for (const { pointer, places } of writes) {
+    if (!places.some((place) => reads.includes(place))) continue;
+    work.error(
+      'E_MANIFEST_SAME_PLACE',
+      pointer,
+      'this sink writes to the place that its own stream reads',
+      'write somewhere else',
+    );
+  }
+}
+
+function oneWriter(work: Work, all: readonly Ends[]): void {
+  const writers = new Map<string, string>();
+  for (const { writes } of all) {
+    for (const { pointer, places } of writes) {
+      for (const place of places.filter((each) => each.startsWith('file:'))) {
+        const before = writers.get(place);
+        if (before === undefined) {
+          writers.set(place, pointer);
+          continue;
+        }
+        const line = work.doc.places.at(before, 'value').line;
+        work.error(
+          'E_MANIFEST_SAME_PLACE',
+          pointer,
+          `the sink at line ${line} writes to this file already`,
+          'give each its own file',
+        );
+        break;
+      }
+    }
+  }
+}
+
+// Each circle is told once, at the sink that closes it: the first one that a walk in the order of the file finds.
+function circles(work: Work, all: readonly Ends[]): void {
+  const state = new Map<Ends, 'open' | 'done'>();
+  const path: Ends[] = [];
+  const walk = (from: Ends): void => {
+    state.set(from, 'open');
+    path.push(from);
+    for (const { pointer, places } of from.writes) {
+      for (const to of all) {
+        if (to === from || !to.reads.some((place) => places.includes(place))) continue;
+        if (state.get(to) === 'open') {
+          const ids = path.slice(path.indexOf(to)).map(({ stream }) => `\`${stream.id}\``);
+          const message = `this sink feeds ${ids[0]} back: ${[...ids, ids[0]].join(' → ')}`;
+          work.error('E_MANIFEST_CYCLE', pointer, message, 'break the circle');
+        } else if (!state.has(to)) walk(to);
+      }
+    }
+    path.pop();
+    state.set(from, 'done');
+  };
+  for (const ends of all) if (!state.has(ends)) walk(ends);
+}
