@@ -58,7 +58,7 @@ test('a log that is cut off anywhere gives an earlier whole write, never half of
   expect(seen.size).toBeGreaterThan(3);
 });
 
-test('two processes that write at the same time both get all of theirs stored', async () => {
+test('several processes that write at the same time all get all of theirs stored', async () => {
   using folder = tempFolder();
   const path = folder.file('new/state.db'); // made by whoever comes first
   await using all = new AsyncDisposableStack();

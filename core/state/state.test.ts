@@ -260,6 +260,7 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
       expect(await store.getRequest(4)).toBeNull();
       expect(await store.getRequest(0)).toBeNull();
       await expect(store.updateRequest(4, 'done', null)).rejects.toMatchObject({ code: 'E_REQUEST_FAILED' });
+      expect(await store.addRequest({ stream: 'a', type: 'replay', body: null })).toBe(4);
     }));
 
   test('the live status of a stream is the last one written', () =>

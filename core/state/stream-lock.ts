@@ -65,7 +65,7 @@ function tryLock(file: string, store: string): DatabaseSync | null {
   try {
     privateFile(file, store);
     db = new DatabaseSync(file, { timeout: 0 });
-    db.exec('begin exclusive');
+    db.exec('pragma journal_mode = memory; begin exclusive'); // nothing is ever written: no journal beside it
     held.add(db);
     return db;
   } catch (error) {
