@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+// The command line. Finds the verb, reads its flags, runs it, and turns whatever it throws into one message and an exit code:
+// 0 ok, 1 run-time failure, 2 invalid input, 3 environment, 130 and 143 for SIGINT and SIGTERM.
+
+import { readFileSync } from 'node:fs';
+import { sluiceError } from '../errors.ts';
+import { nearest } from '../manifest/nearest.ts';
+import { helpText, parse } from './args.ts';
+import { printData, printError } from './output.ts';
+import { verbs } from './verbs.ts';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === '--version' || name === '-v') {
+    await printData(version());
+    return 0;
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    await printData(overview());
+    return name === undefined ? 2 : 0;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (verb === undefined) {
+    const near = nearest(name, Object.keys(verbs));
+    throw sluiceError('E_USAGE', {
+      message: `sluice has no verb "${name}"`,
+      fix: near === null ? 'run `sluice --help`' : `did you mean \`sluice ${near}\`?`,
+    });
+  }
+  if (verb.load === undefined) {
+    throw sluiceError('E_NOT_BUILT', {
+      message: `\`sluice ${name}\` is not built yet: it comes with ${verb.waitsFor}`,
+    });
+  }
+  const { command } = await verb.load();
+  const parsed = parse(command, rest);
+  if (parsed.help) {
+    await printData(helpText(command));
+    return 0;
+  }
+  return await command.run(parsed.invocation);
+}
+
+function overview(): string {
+  const width = Math.max(...Object.keys(verbs).map((name) => name.length)) + 2;
+  const lines = Object.entries(verbs).map(
+    ([name, verb]) => `  ${name.padEnd(width)}${verb.summary}${verb.load === undefined ? ' (not built yet)' : ''}`,
+  );
+  return [
+    '  sluice run examples/quickstart/sluice.yaml --until-idle 2s',
+    '  sluice plugins list',
+    '',
+    'Moves change events from a source to sinks, through transforms in a sandbox.',
+    '',
+    'Usage: sluice <verb> [manifest] [flags]',
+    '',
+    ...lines,
+    '',
+    'The manifest is ./sluice.yaml unless another is named. `sluice <verb> --help` says more.',
+    '',
+  ].join('\n');
+}
+
+// The package's own package.json: beside core/ in a checkout, above dist/ when built.
+function version(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      const found = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { name: string; version: string };
+      if (found.name === 'sluice') return found.version;
+    } catch {
+      // the other place
+    }
+  }
+  return 'unknown';
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0); // whoever read our output has gone, and wants no more of it
+  throw error;
+});
+
+const argv = process.argv.slice(2);
+try {
+  process.exitCode = await main(argv);
+} catch (thrown) {
+  process.exitCode = await printError(thrown, { json: argv.includes('--json'), verbose: argv.includes('--verbose') });
+}

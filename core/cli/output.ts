@@ -1,0 +1,65 @@
+// How verbs speak: data on stdout, everything else on stderr; one form for errors everywhere; exit codes by class.
+
+import { type ErrorClass, errorCodes } from '../error-codes.ts';
+import { type SluiceError, toSluiceError } from '../errors.ts';
+import type { Finding } from '../manifest/load.ts';
+
+const EXIT: Readonly<Record<ErrorClass, number>> = { runtime: 1, invalid: 2, environment: 3 };
+
+export function exitCodeOf(error: SluiceError): number {
+  return EXIT[error.class];
+}
+
+export function exitCodeOfCode(code: string): number {
+  return EXIT[errorCodes[code]?.class ?? 'invalid'];
+}
+
+/** The worst of several: environment before invalid before runtime. */
+export function worst(codes: readonly number[]): number {
+  return codes.reduce((a, b) => Math.max(a, b), 0);
+}
+
+export async function printData(text: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, () => resolve());
+  });
+}
+
+export async function printJson(value: unknown): Promise<void> {
+  await printData(JSON.stringify(value, null, 2));
+}
+
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Prints an error as people read it; with --json as `{ error }` on stdout. Returns the exit code. */
+export async function printError(
+  thrown: unknown,
+  options: { readonly json: boolean; readonly verbose: boolean },
+): Promise<number> {
+  const error = toSluiceError(thrown);
+  if (options.json) await printJson({ error: error.toJSON() });
+  else {
+    const place =
+      error.at?.file === undefined ? '' : `  ${error.at.file}:${error.at.line ?? 1}:${error.at.column ?? 1}`;
+    say(`✗ ${error.code}${place}`);
+    say(`    ${error.message}`);
+    if (error.fix !== undefined) say(`    → ${error.fix}`);
+    if (options.verbose || error.code === 'E_INTERNAL')
+      say(String((error.cause as Error | undefined)?.stack ?? error.stack));
+  }
+  return exitCodeOf(error);
+}
+
+/** A table with aligned columns; the last column is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, k) => Math.max(...rows.map((row) => row[k]?.length ?? 0))) ?? [];
+  return rows
+    .map((row) => row.map((cell, k) => (k === row.length - 1 ? cell : cell.padEnd(widths[k]!))).join('  '))
+    .join('\n');
+}
+
+export function hasErrors(findings: readonly Finding[]): boolean {
+  return findings.some((finding) => finding.severity === 'error');
+}

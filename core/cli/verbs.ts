@@ -1,0 +1,37 @@
+// The table of verbs. Each is imported only when it is called, so that `sluice --version` loads nothing.
+
+import type { Command } from './command.ts';
+
+export interface Verb {
+  readonly summary: string;
+  readonly load?: () => Promise<{ readonly command: Command }>;
+  /** For a verb that is planned: what it waits for. */
+  readonly waitsFor?: string;
+}
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  run: { summary: 'run the streams of a manifest', load: () => import('./commands/run.ts') },
+  validate: {
+    summary: 'check a manifest without connecting to anything',
+    load: () => import('./commands/validate.ts'),
+  },
+  check: {
+    summary: 'check that sources and sinks can be reached, with the rights they need',
+    load: () => import('./commands/check.ts'),
+  },
+  status: { summary: 'show where the streams stand', load: () => import('./commands/status.ts') },
+  'dead-letters': {
+    summary: 'list, show, replay or ignore dead letters',
+    load: () => import('./commands/dead-letters.ts'),
+  },
+  checkpoint: { summary: 'show, set or clear a checkpoint', load: () => import('./commands/checkpoint.ts') },
+  plugins: { summary: 'list and describe plugins', load: () => import('./commands/plugins.ts') },
+  new: { summary: 'make a new pipeline', load: () => import('./commands/new.ts') },
+  test: { summary: 'run the tests of transforms', waitsFor: 'the issue on languages and tests' },
+  apply: { summary: 'run a transform as a filter', waitsFor: 'the issue on languages and tests' },
+  capture: { summary: 'capture events of a stream', waitsFor: 'the issue on languages and tests' },
+  types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },
+  snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
+  resume: { summary: 'resume what is parked', waitsFor: 'the issue on the sandbox' },
+  playground: { summary: 'write transforms in the browser', waitsFor: 'the issue on the playground' },
+};

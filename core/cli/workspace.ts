@@ -1,0 +1,127 @@
+// What a verb works on: the manifest that was named, loaded with plugins and languages, and the state store behind it.
+
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { createLanguages } from '../../transforms/index.ts';
+import { sluiceError } from '../errors.ts';
+import type { Languages } from '../languages.ts';
+import { findingsJson, renderFindings } from '../manifest/frame.ts';
+import { type Loaded, loadManifest } from '../manifest/load.ts';
+import type { Manifest, StreamConfig } from '../manifest/model.ts';
+import { createLog, type Log, type LogLevel } from '../observe/log.ts';
+import { createRegistry, type Registry } from '../registry/resolve.ts';
+import { openStateStore } from '../state/index.ts';
+import type { StateStore } from '../state/store.ts';
+import { flag, type Invocation } from './command.ts';
+import { exitCodeOfCode, hasErrors, printJson, say, worst } from './output.ts';
+
+export const DEFAULT_MANIFEST = './sluice.yaml';
+
+/** The manifest among the positionals (the first that looks like a file), and the rest of them. */
+export function manifestFile(positionals: readonly string[]): {
+  readonly file: string;
+  readonly rest: readonly string[];
+} {
+  const index = positionals.findIndex((word) => /\.(ya?ml|json)$/.test(word) || word.includes('/') || existsSync(word));
+  if (index < 0) return { file: resolve(DEFAULT_MANIFEST), rest: positionals };
+  return { file: resolve(positionals[index]!), rest: positionals.filter((_, k) => k !== index) };
+}
+
+export interface Opened extends AsyncDisposable {
+  readonly file: string;
+  readonly rest: readonly string[];
+  readonly loaded: Loaded;
+  readonly registry: Registry;
+  readonly languages: Languages;
+  readonly log: Log;
+}
+
+/** `inspect`: for verbs that only look at the state; the manifest need not be runnable. */
+export async function openWorkspace(
+  invocation: Invocation,
+  options: { readonly inspect?: boolean } = {},
+): Promise<Opened> {
+  const { file, rest } = manifestFile(invocation.positionals);
+  const log = createLog({ level: logLevel(invocation), format: 'auto', color: invocation.color });
+  const registry = createRegistry({
+    manifestDir: dirname(file),
+    notice: (message) => log.info({}, message),
+  });
+  const languages = createLanguages({ log });
+  const loaded = await loadManifest(file, {
+    resolvePlugin: (name, kind) => registry.resolve(name, kind),
+    languages,
+    ...(options.inspect === true ? { inspect: true } : {}),
+  });
+  if (loaded.manifest !== null) log.addSecrets(loaded.manifest.secrets);
+  return {
+    file,
+    rest,
+    loaded,
+    registry,
+    languages,
+    log,
+    async [Symbol.asyncDispose]() {
+      await languages[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The manifest, or its findings printed and null: then the exit code is findingsExit(). */
+export async function manifestOf(opened: Opened, invocation: Invocation): Promise<Manifest | null> {
+  const { manifest, findings } = opened.loaded;
+  if (manifest === null || hasErrors(findings)) {
+    if (invocation.json) await printJson(findingsJson(findings));
+    else say(renderFindings(findings, { sources: opened.loaded.sources, colour: invocation.color }));
+    return null;
+  }
+  if (findings.length > 0 && !invocation.quiet && !invocation.json) {
+    say(renderFindings(findings, { sources: opened.loaded.sources, colour: invocation.color }));
+  }
+  return manifest;
+}
+
+/** Worst finding wins: environment, invalid, runtime. */
+export function findingsExit(opened: Opened): number {
+  const errors = opened.loaded.findings.filter((finding) => finding.severity === 'error');
+  return worst(errors.map((finding) => exitCodeOfCode(finding.code)));
+}
+
+export function logLevel(invocation: Invocation): LogLevel {
+  if (invocation.verbose) return 'debug';
+  return invocation.quiet ? 'error' : 'info';
+}
+
+/** The stream that --stream names, or the only one. */
+export function oneStream(manifest: Manifest, invocation: Invocation): StreamConfig {
+  const name = flag(invocation, 'stream');
+  if (name !== undefined) return streamNamed(manifest, name);
+  const [only, ...more] = manifest.streams;
+  if (only === undefined || more.length > 0) {
+    throw sluiceError('E_USAGE', {
+      message: `the manifest has ${manifest.streams.length} streams, and this verb works on one`,
+      fix: `name it with --stream: ${manifest.streams.map((stream) => stream.id).join(', ')}`,
+    });
+  }
+  return only;
+}
+
+/** The streams that --stream names, or all of them. */
+export function chosenStreams(manifest: Manifest, invocation: Invocation): readonly StreamConfig[] {
+  const given = invocation.flags['stream'];
+  const names = Array.isArray(given) ? (given as string[]) : typeof given === 'string' ? [given] : [];
+  return names.length === 0 ? manifest.streams : names.map((name) => streamNamed(manifest, name));
+}
+
+function streamNamed(manifest: Manifest, name: string): StreamConfig {
+  const found = manifest.streams.find((stream) => stream.id === name);
+  if (found !== undefined) return found;
+  throw sluiceError('E_USAGE', {
+    message: `the manifest has no stream "${name}"`,
+    fix: `its streams: ${manifest.streams.map((stream) => stream.id).join(', ')}`,
+  });
+}
+
+export async function openStore(manifest: Manifest, log: Log): Promise<StateStore> {
+  return await openStateStore(manifest.service.state, log);
+}

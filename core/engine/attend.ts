@@ -1,0 +1,91 @@
+// Works on a stream that no process runs, as a verb does: takes the lock, opens sinks and writer at the last checkpoint,
+// does one thing, closes. The same writer as a running stream's, so the same rules hold.
+
+import { emptyLedger } from '../checkpoint.ts';
+import { toSluiceError } from '../errors.ts';
+import type { Json } from '../values.ts';
+import { StreamFailed } from './ends.ts';
+import { openLetterBook } from './letter-book.ts';
+import { destinationOf, loadCheckpoint, type Opening, openSlots, takeOver } from './open.ts';
+import type { ReplayResult } from './replay.ts';
+import { type ReplayBody, replayRequest } from './requests.ts';
+import { restoreSlot, type Slot } from './slot.ts';
+import { openWriter, type Writer } from './writer.ts';
+
+/** @throws SluiceError E_STATE_LOCKED when a process runs the stream */
+export async function replayAlone(opening: Opening, body: ReplayBody): Promise<ReplayResult[]> {
+  return await alone(opening, false, async (writer, slots) => {
+    const hard = opening.signal;
+    return await replayRequest(body, { parts: { ...opening, hard }, writer, slots });
+  });
+}
+
+/** Sets the position; the ledger and the sinks' states stay. */
+export async function setPosition(opening: Opening, position: Json): Promise<void> {
+  await alone(opening, true, async (writer) => {
+    await writer.commit({ position, replay: true });
+  });
+}
+
+/** Forgets the checkpoint, at the home and in the state store: the next run starts from the beginning. */
+export async function clearCheckpoint(opening: Opening): Promise<void> {
+  const { store, config } = opening;
+  await using _lock = await store.lock(config.id);
+  const slots = await openSlots(opening);
+  try {
+    for (const slot of slots) if (slot.role === 'home') await slot.sink.transactional!.clear(config.id);
+    await store.clearCheckpoint(config.id);
+  } finally {
+    for (const slot of slots) await slot.sink[Symbol.asyncDispose]();
+  }
+}
+
+async function alone<T>(
+  opening: Opening,
+  repairsHome: boolean,
+  work: (writer: Writer, slots: readonly Slot[]) => Promise<T>,
+): Promise<T> {
+  const { store, config } = opening;
+  await using _lock = await store.lock(config.id);
+  const slots = await openSlots(opening);
+  try {
+    // `checkpoint set` is the way out of a home that has lost its checkpoint: then the store's copy is what is known.
+    const saved = await loadCheckpoint(config, slots, store).catch((thrown: unknown) => {
+      if (repairsHome && thrown instanceof StreamFailed && thrown.error.code === 'E_CHECKPOINT_HOME') {
+        return store.loadCheckpoint(config.id);
+      }
+      throw thrown;
+    });
+    const checkpoint = takeOver(config, saved, true);
+    for (const slot of slots) if (slot.role === 'home') await slot.sink.transactional!.open(config.id);
+    for (const slot of slots) await restoreSlot(slot, checkpoint);
+    const never = new AbortController().signal;
+    const writer = openWriter({
+      stream: config.id,
+      store,
+      slots,
+      checkpoint: saved === null ? { ...checkpoint, ledger: emptyLedger } : checkpoint,
+      book: await openLetterBook(store, config.id, false),
+      policy: config.commit_policy,
+      retry: config.retry_policy,
+      maxLetterBytes: Number.POSITIVE_INFINITY,
+      soft: never,
+      hard: opening.signal,
+      destinationOf: (place) => destinationOf(config, place),
+      waiting() {},
+      sinkReturned() {},
+      sinkLost(_slot, error) {
+        throw error;
+      },
+    });
+    try {
+      return await work(writer, slots);
+    } finally {
+      await writer.abandon();
+    }
+  } catch (thrown) {
+    throw thrown instanceof StreamFailed ? thrown.error : toSluiceError(thrown);
+  } finally {
+    for (const slot of slots) await slot.sink[Symbol.asyncDispose]();
+  }
+}
