@@ -9,7 +9,7 @@ import {
   addTooLong,
   isFull,
   isSpace,
-  KEEP,
+  keptOf,
   type Records,
   rawText,
   type ScanLimits,
@@ -17,6 +17,21 @@ import {
 } from './records.ts';
 
 const NOTHING = Buffer.alloc(0);
+const NEWLINE = 10;
+const QUOTE = 34;
+const COMMA = 44;
+const BACKSLASH = 92;
+const CLOSE = 93;
+
+// The bytes that mean something, as tables: a look-up for each byte instead of a row of comparisons.
+const IN_STRING = tableOf('"\\\n');
+const OUTSIDE = tableOf('"{}[],\n');
+
+function tableOf(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const character of characters) table[character.charCodeAt(0)] = 1;
+  return table;
+}
 
 export interface ArrayStart {
   /** Just after `[` or a comma; or, when `closed`, after `]`. */
@@ -28,6 +43,7 @@ export interface ArrayStart {
 }
 
 export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
+  const kept = keptOf(limits);
   let chunk: Buffer = NOTHING;
   let base = start.offset; // the offset of the chunk
   let at = 0; // in the chunk: what is looked at next
@@ -51,7 +67,7 @@ export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
     const rest = chunk.subarray(Math.max(0, begin - base));
     const before = Math.max(0, base - begin);
     if (before + rest.length <= limits.maxLine) carry.push(Buffer.from(rest));
-    else if (before <= limits.maxLine) carry = [Buffer.concat([...carry, rest.subarray(0, KEEP)]).subarray(0, KEEP)];
+    else if (before <= limits.maxLine) carry = [Buffer.concat([...carry, rest.subarray(0, kept)]).subarray(0, kept)];
   };
 
   // The element that ends before `end` of the chunk, as a record.
@@ -59,13 +75,7 @@ export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
     const count = records.texts.length;
     const rest = chunk.subarray(Math.max(0, begin - base), end);
     if (base + end - begin > limits.maxLine) {
-      addTooLong(
-        records,
-        Buffer.concat([...carry, rest.subarray(0, KEEP)]).subarray(0, KEEP),
-        begin,
-        beginLine,
-        limits,
-      );
+      addTooLong(records, Buffer.concat([...carry, rest.subarray(0, kept)]), begin, beginLine, limits);
     } else {
       addBytes(records, carry.length === 0 ? rest : Buffer.concat([...carry, rest]), begin, beginLine, limits);
       const text = records.texts[count]!;
@@ -77,8 +87,8 @@ export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
   };
 
   const broken = (records: Records, what: string, from: number, ofLine: number): void => {
-    const kept = begin < 0 ? NOTHING : Buffer.concat(carry).subarray(0, KEEP);
-    addFailure(records, rawText(kept), from, ofLine, 'E_EVENT_PARSE', what, limits);
+    const bytes = begin < 0 ? NOTHING : Buffer.concat(carry);
+    addFailure(records, rawText(bytes), from, ofLine, 'E_EVENT_PARSE', what, limits);
     begin = -1;
     carry = [];
   };
@@ -91,49 +101,62 @@ export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
     },
     fill(records) {
       const n = chunk.length;
-      while (at < n) {
-        const c = chunk[at]!;
-        if (c === 10) line++;
-        if (closed) {
-          if (begin < 0 && !isSpace(c)) {
-            begin = base + at;
-            beginLine = line;
+      let i = at; // locals: this loop looks at every byte
+      let deep = depth;
+      let inQuotes = quoted;
+      while (i < n) {
+        if (inQuotes) {
+          if (escaped) {
+            escaped = false;
+            i++;
           }
-          at++;
+          while (i < n && IN_STRING[chunk[i]!] === 0) i++;
+          if (i >= n) break;
+          const c = chunk[i++]!;
+          if (c === QUOTE) inQuotes = false;
+          else if (c === BACKSLASH) escaped = true;
+          else line++;
           continue;
         }
-        if (quoted) {
-          at++;
-          if (escaped) escaped = false;
-          else if (c === 92) escaped = true;
-          else if (c === 34) quoted = false;
-          continue;
+        if (begin >= 0 && !closed) {
+          while (i < n && OUTSIDE[chunk[i]!] === 0) i++;
+          if (i >= n) break;
         }
-        if (depth === 0 && (c === 44 || c === 93)) {
-          if (begin >= 0) cut(records, at);
-          else if (c === 44 || !mayBeEmpty) broken(records, 'lacks an element of the array', base + at, line);
-          at++;
-          closed = c === 93;
+        const c = chunk[i]!;
+        if (c === NEWLINE) line++;
+        if (!closed && deep === 0 && (c === COMMA || c === CLOSE)) {
+          if (begin >= 0) cut(records, i);
+          else if (c === COMMA || !mayBeEmpty) broken(records, 'lacks an element of the array', base + i, line);
+          i++;
+          closed = c === CLOSE;
           mayBeEmpty = false;
-          mark = base + at;
+          mark = base + i;
           markLine = line;
           if (isFull(records, limits)) {
-            tail = Buffer.from(chunk.subarray(Math.max(0, at - TAIL), at));
+            tail = Buffer.from(chunk.subarray(Math.max(0, i - TAIL), i));
+            at = i;
+            depth = deep;
+            quoted = inQuotes;
             return true;
           }
           continue;
         }
         if (begin < 0 && !isSpace(c)) {
-          begin = base + at;
+          begin = base + i;
           beginLine = line;
         }
-        if (c === 34) quoted = true;
-        else if (c === 123 || c === 91) depth++;
-        else if ((c === 125 || c === 93) && depth > 0) depth--;
-        at++;
+        if (!closed) {
+          if (c === QUOTE) inQuotes = true;
+          else if (c === 123 || c === 91) deep++;
+          else if ((c === 125 || c === CLOSE) && deep > 0) deep--;
+        }
+        i++;
       }
+      at = n;
+      depth = deep;
+      quoted = inQuotes;
       if (mark > base) tail = Buffer.from(chunk.subarray(Math.max(0, mark - base - TAIL), mark - base));
-      last = Buffer.from(chunk.subarray(-TAIL));
+      if (n > 0) last = Buffer.from(chunk.subarray(-TAIL));
       if (begin >= 0) keep();
       return false;
     },

@@ -40,7 +40,14 @@ export function context(limits: Partial<BatchLimits> = {}, logged: Logged[] = []
 }
 
 export function sourceOf(config: Partial<SourceConfig> & { path: string }, from: Context = context()) {
-  const defaults = { format: 'row', numbers: 'exact', follow: false, poll: 20, max_line: 8 << 20, encoding: 'utf-8' } as const;
+  const defaults = {
+    format: 'row',
+    numbers: 'exact',
+    follow: false,
+    poll: 20,
+    max_line: 8 << 20,
+    encoding: 'utf-8',
+  } as const;
   return fileSource({ ...defaults, ...config }, from);
 }
 

@@ -1,18 +1,29 @@
-// Cuts lines out of chunks (NDJSON). The hot path of the source: for ASCII chunks one decoding per chunk, and slices of it.
+// Cuts lines out of chunks (NDJSON). The hot path of the source. Each line is decoded by itself: one text
+// for a whole chunk lies in memory that is new each time, and the page faults cost more than all of the decoding.
 // Guarantee: a line that spans chunks is put together, up to max_line; a longer one is dropped as it comes, never buffered.
 
 import { isAscii, isUtf8 } from 'node:buffer';
 import { TAIL } from './position.ts';
-import { addBytes, addText, addTooLong, isFull, KEEP, type Records, type ScanLimits, type Scanner } from './records.ts';
+import {
+  addBytes,
+  addText,
+  addTooLong,
+  isFull,
+  keptOf,
+  type Records,
+  type ScanLimits,
+  type Scanner,
+} from './records.ts';
 
 const NEWLINE = 10;
 const NOTHING = Buffer.alloc(0);
 
 export function lineScanner(offset: number, line: number, limits: ScanLimits): Scanner {
   const { maxLine } = limits;
+  const kept = keptOf(limits);
   const room = maxLine + 1; // a carriage return may follow the line
   let chunk: Buffer = NOTHING;
-  let text: string | null = null; // the chunk as text, when it is ASCII
+  let encoding: 'latin1' | 'utf8' = 'utf8'; // latin1: the chunk is ASCII, which is decoded faster so
   let valid = true; // the chunk, outside of what spans chunks, is UTF-8
   let base = offset; // the offset of the chunk
   let at = 0; // in the chunk: where the next line begins
@@ -26,14 +37,14 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
     if (carried <= room)
       carry.push(Buffer.from(rest)); // a copy: the chunk's buffer is used again
     else if (carried - rest.length <= room)
-      carry = [Buffer.concat([...carry, rest.subarray(0, KEEP)]).subarray(0, KEEP)];
+      carry = [Buffer.concat([...carry, rest.subarray(0, kept)]).subarray(0, kept)];
   };
 
   // The end of a line that began in an earlier chunk.
   const finish = (records: Records, rest: Buffer): void => {
     const begin = base + at - carried;
     if (carried + rest.length > room) {
-      addTooLong(records, Buffer.concat([...carry, rest.subarray(0, KEEP)]).subarray(0, KEEP), begin, next, limits);
+      addTooLong(records, Buffer.concat([...carry, rest.subarray(0, kept)]), begin, next, limits);
     } else {
       addBytes(records, Buffer.concat([...carry, rest]), begin, next, limits);
     }
@@ -41,29 +52,13 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
     carried = 0;
   };
 
-  const fromText = (records: Records, source: string): boolean => {
-    while (at < chunk.length) {
-      const end = source.indexOf('\n', at);
-      if (end < 0) break;
-      // the common line at once: an object, and nothing around it
-      if (source.charCodeAt(at) === 123 && source.charCodeAt(end - 1) === 125 && end - at <= maxLine) {
-        addText(records, source.slice(at, end), base + at, next, end - at, limits);
-      } else {
-        addBytes(records, chunk.subarray(at, end), base + at, next, limits);
-      }
-      at = end + 1;
-      next++;
-      if (isFull(records, limits)) return true;
-    }
-    return false;
-  };
-
-  const fromBytes = (records: Records): boolean => {
+  const cut = (records: Records): boolean => {
     while (at < chunk.length) {
       const end = chunk.indexOf(NEWLINE, at);
       if (end < 0) break;
+      // the common line at once: an object, and nothing around it
       if (valid && chunk[at] === 123 && chunk[end - 1] === 125 && end - at <= maxLine) {
-        addText(records, chunk.toString('utf8', at, end), base + at, next, end - at, limits);
+        addText(records, chunk.toString(encoding, at, end), base + at, next, end - at, limits);
       } else {
         addBytes(records, chunk.subarray(at, end), base + at, next, limits);
       }
@@ -79,9 +74,10 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
       base += chunk.length;
       chunk = given;
       at = 0;
-      text = isAscii(chunk) ? chunk.toString('latin1') : null;
+      encoding = isAscii(chunk) ? 'latin1' : 'utf8';
       // from the first to the last newline: what is outside of them may be half a character
-      valid = text !== null || isUtf8(chunk.subarray(chunk.indexOf(NEWLINE) + 1, chunk.lastIndexOf(NEWLINE) + 1));
+      valid =
+        encoding === 'latin1' || isUtf8(chunk.subarray(chunk.indexOf(NEWLINE) + 1, chunk.lastIndexOf(NEWLINE) + 1));
     },
     fill(records) {
       let full = false;
@@ -94,7 +90,7 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
           full = isFull(records, limits);
         }
       }
-      if (!full && carried === 0) full = text === null ? fromBytes(records) : fromText(records, text);
+      if (!full && carried === 0) full = cut(records);
       if (full && at < chunk.length) return true;
       if (at > 0) tail = Buffer.from(chunk.subarray(Math.max(0, at - TAIL), at));
       if (at < chunk.length) {

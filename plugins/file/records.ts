@@ -46,8 +46,8 @@ export interface Scanner {
   };
 }
 
-/** How much of what cannot be read is kept, when it is too long to keep it all. */
-export const KEEP = 1024;
+/** How many bytes are kept of a record that is too long to keep it all. */
+export const keptOf = (limits: ScanLimits): number => Math.min(1024, limits.maxLine);
 
 /** Takes one record's bytes: text where it looks like an object, else unreadable. Bytes without any content are no record. */
 export function addBytes(records: Records, bytes: Buffer, offset: number, line: number, limits: ScanLimits): void {
@@ -58,8 +58,8 @@ export function addBytes(records: Records, bytes: Buffer, offset: number, line: 
   if (from === to) return;
   const content = bytes.subarray(from, to);
   const at = offset + from;
-  if (content.length > limits.maxLine) {
-    addTooLong(records, content.subarray(0, KEEP), at, line, limits);
+  if (content.length > limits.maxLine || bytes.length > limits.maxLine + 1) {
+    addTooLong(records, bytes, offset, line, limits);
   } else if (!isUtf8(content)) {
     addFailure(records, `base64:${content.toString('base64')}`, at, line, 'E_EVENT_ENCODING', 'is no UTF-8', limits);
   } else {
@@ -86,8 +86,12 @@ export function addText(
   r.bytes += bytes;
 }
 
-export function addTooLong(r: Records, first: Buffer, offset: number, line: number, limits: ScanLimits): void {
-  addFailure(r, rawText(first), offset, line, 'E_EVENT_SIZE', 'is longer than max_line', limits);
+/** `bytes`: at least as many as are kept. */
+export function addTooLong(r: Records, bytes: Buffer, offset: number, line: number, limits: ScanLimits): void {
+  const first = bytes.subarray(0, keptOf(limits));
+  let from = 0;
+  while (from < first.length && isSpace(first[from]!)) from++;
+  addFailure(r, rawText(first.subarray(from)), offset + from, line, 'E_EVENT_SIZE', 'is longer than max_line', limits);
 }
 
 /** Bytes as they came, as text; base64 when they are no UTF-8. Ends between characters where the bytes were cut. */
