@@ -1,0 +1,225 @@
+// The sandbox child: a process that holds isolates and runs slices in them, one slice at a time. It has no environment, no
+// files and no rights beyond its inherited descriptors; whatever happens in here costs the parent one SIGKILL and a respawn.
+// Guarantee: answers are handed over as soon as a call has returned, so a later death loses only what was not answered.
+
+import { readSync, writeSync } from 'node:fs';
+import { AT, CallFailure, type Cell, createCell, STATE, STATE_HEADS, STATE_WAITS } from './isolate.ts';
+import {
+  type FromChild,
+  type LoadMessage,
+  type LossReason,
+  lineReader,
+  type RunMessage,
+  type ToChild,
+} from './protocol.ts';
+
+const FIRST_SLOT = 3; // descriptors 3, 4, … are the slot files
+const HUNG_AFTER = 150; // ms beyond a call's limit after which its isolate will not come back
+const AGES = 3; // a call that the machine, not the guest, made slow gets more time this often
+
+interface Program {
+  readonly load: LoadMessage;
+  cell: Cell | null;
+  /** True when no event has run in the cell. */
+  clean: boolean;
+}
+
+const programs = new Map<number, Program>();
+const queue: ToChild[] = [];
+let busy = false;
+const running: { cell: Cell | null } = { cell: null };
+
+function send(message: FromChild): void {
+  const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+  let sent = 0;
+  while (sent < bytes.length) {
+    try {
+      sent += writeSync(1, bytes, sent);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.kill(process.pid, 'SIGKILL');
+    }
+  }
+}
+
+function catastrophe(message: string): void {
+  const why: LossReason = /memory|heap|alloc/i.test(message) ? 'memory' : 'timeout';
+  send({ t: 'hung', at: running.cell?.progress[AT] ?? -1, why });
+  process.kill(process.pid, 'SIGKILL'); // its thread is parked for ever: no other end would work
+}
+
+async function build(program: Program): Promise<string> {
+  program.cell?.dispose();
+  program.cell = createCell(program.load.limits, catastrophe);
+  program.clean = true;
+  running.cell = program.cell;
+  return guarded(program.cell, program.load.limits.load, () =>
+    program.cell!.load(program.load.guest, program.load.text),
+  );
+}
+
+/** A call, watched: when isolated-vm cannot end it, the parent is told which event it was and ends the process. */
+async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Promise<T> {
+  const cpu = cell.cpu();
+  let waits = 0;
+  const check = (): void => {
+    // Where the machine is busy the isolate may simply not have run: give it its time before it is called hung.
+    if (cell.cpu() - cpu < limit && ++waits < 8) {
+      timer = setTimeout(check, HUNG_AFTER);
+      return;
+    }
+    const inLoop = cell.progress[STATE] === 0 || cell.progress[STATE] === STATE_WAITS;
+    send({ t: 'hung', at: inLoop ? cell.progress[AT]! : -1, why: 'timeout' });
+  };
+  let timer = setTimeout(check, limit + HUNG_AFTER);
+  try {
+    return await call();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function load(message: LoadMessage): Promise<void> {
+  const program: Program = { load: message, cell: null, clean: true };
+  programs.set(message.p, program);
+  let error = '';
+  try {
+    error = await build(program);
+  } catch (thrown) {
+    error = JSON.stringify({ why: thrown instanceof CallFailure ? thrown.why : 'crash' });
+    program.cell?.dispose();
+    program.cell = null;
+  }
+  send({ t: 'loaded', p: message.p, error });
+}
+
+async function run(message: RunMessage): Promise<void> {
+  const program = programs.get(message.p)!;
+  const fd = FIRST_SLOT + message.slot;
+  const input = Buffer.allocUnsafeSlow(message.bytes);
+  let read = 0;
+  while (read < message.bytes) {
+    const got = readSync(fd, input, read, message.bytes - read, read);
+    if (got === 0) throw new Error('the slot is shorter than its slice');
+    read += got;
+  }
+  const slice = input.toString('utf8');
+  const { timeout } = program.load.limits;
+
+  let offset = 0;
+  let single = message.single;
+  let next = 0;
+  const part = (text: string, count: number): void => {
+    const bytes = Buffer.from(text, 'utf8');
+    let written = 0;
+    while (written < bytes.length) {
+      written += writeSync(fd, bytes, written, bytes.length - written, offset + written);
+    }
+    send({ t: 'part', r: message.r, from: next, count, offset, bytes: bytes.length });
+    offset += bytes.length;
+    next += count;
+  };
+  const ready = async (fresh: boolean): Promise<Cell> => {
+    if (program.cell === null || (fresh && !program.clean)) {
+      const error = await build(program);
+      if (error !== '') throw new CallFailure('crash', 'the program does not load again');
+      await program.cell!.begin(slice);
+    }
+    running.cell = program.cell;
+    return program.cell!;
+  };
+
+  try {
+    const had = program.cell;
+    let cell = await ready(message.fresh);
+    if (cell === had) await cell.begin(slice);
+    let alone = 0; // how often the event at `next` was cut off while it had a call of its own
+    while (next < message.n) {
+      const to = single || alone > 0 ? next + 1 : message.n;
+      // A call of several events that is cut off costs nothing but time; one of its own has the full limit.
+      const limit = timeout * 2 ** Math.max(0, alone - 1);
+      const cpu = cell.cpu();
+      let text: string;
+      program.clean = false;
+      try {
+        text = await guarded(cell, limit, () => cell.go(next, to, limit));
+        while (text === '?') text = await guarded(cell, limit, () => cell.collect(limit));
+      } catch (error) {
+        if (!(error instanceof CallFailure) || error.why !== 'timeout') throw error;
+        const state = cell.progress[STATE]!;
+        const at = cell.progress[AT]!;
+        const used = cell.cpu() - cpu;
+        if (to === next + 1) {
+          // Its own call, so it is exactly this event, unless the machine did not let it run.
+          alone++;
+          if (used < limit * 0.7 && alone <= AGES) {
+            cell = await ready(true);
+            continue;
+          }
+          part(`1\n${JSON.stringify({ why: 'timeout' })}`, 1);
+          alone = 0;
+          if (state !== 0) cell = await ready(true); // nothing it left running may touch the next event
+          continue;
+        }
+        if (state === 0) {
+          // Cut off within an event: keep what was answered before it, and give it a call of its own.
+          const kept = await guarded(cell, 1000, () => cell.take(-1, 1000));
+          const count = kept.indexOf('\n') < 0 ? kept.length : kept.indexOf('\n');
+          if (count > 0) part(kept, count);
+          if (next !== at) throw new CallFailure('crash', 'answers and progress differ');
+          alone = 1;
+        } else {
+          // Cut off in what events left running behind them: whose it was is known only when each runs alone.
+          cell = await ready(true);
+          if (state === STATE_WAITS) alone = 0;
+          single = true;
+        }
+        continue;
+      }
+      const head = text.indexOf('\n');
+      const count = head < 0 ? text.length : head;
+      if (count > 0) part(text, count);
+      alone = 0;
+      if (cell.progress[STATE] === STATE_HEADS) {
+        send({ t: 'heads', r: message.r, at: next });
+        return;
+      }
+    }
+    send({ t: 'done', r: message.r });
+  } catch (error) {
+    program.cell?.dispose();
+    const at = program.cell?.progress[STATE] === 1 ? -1 : (program.cell?.progress[AT] ?? -1);
+    program.cell = null;
+    send({ t: 'lost', r: message.r, at, why: error instanceof CallFailure ? error.why : 'crash' });
+  }
+}
+
+async function pump(): Promise<void> {
+  if (busy) return;
+  busy = true;
+  for (let message = queue.shift(); message !== undefined; message = queue.shift()) {
+    if (message.t === 'load') {
+      await load(message);
+    } else if (message.t === 'run') {
+      await run(message);
+    } else {
+      programs.get(message.p)?.cell?.dispose();
+      programs.delete(message.p);
+    }
+    running.cell = null;
+  }
+  busy = false;
+}
+
+const onChunk = lineReader(
+  (line) => {
+    const message = JSON.parse(line) as ToChild;
+    queue.push(message);
+    void pump();
+  },
+  () => process.kill(process.pid, 'SIGKILL'),
+  Number.POSITIVE_INFINITY,
+);
+process.stdin.setEncoding('utf8');
+process.stdin.on('data', onChunk);
+process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')); // the parent is gone
+send({ t: 'ready' });

@@ -1,0 +1,388 @@
+// The loop inside an isolate: takes a slice of events as one text, calls the program for each of them, and gives one answer
+// per event as text. An error of the author's code is rendered here, inside the timed call, because a hostile error
+// object runs code when it is read. The function is sent to the isolate as text and may use nothing from outside.
+// Guarantee: what was answered before a time-out is kept, and progress[0] says which event was running.
+
+import type { Realm } from './realm.ts';
+
+/** What a program's guest script sees: never reachable from the author's code. */
+export interface GuestHost {
+  /** Makes the error that says why an event fails, other than by a throw of the author's code. */
+  refuse(why: string, message: string): Error;
+  /** The running event: a log line of a later microtask keeps the number of the event that made it. */
+  current(): number;
+  /** Asks for the heads of events (id, time, envelope). False: this run is void, and is done again with heads. */
+  needHeads(): boolean;
+  log(index: number, level: string, args: readonly unknown[]): void;
+}
+
+/** One event, from its texts: null is filtered, a text is one output, several are a fan-out. */
+export type GuestRun = (
+  main: string | null,
+  second: string | null,
+  head: string | null,
+) => null | string | string[] | Promise<null | string | string[]>;
+
+/** What a program's guest script evaluates to. */
+export type GuestProgram = (text: string, host: GuestHost) => GuestRun;
+
+export interface HarnessLimits {
+  readonly timeout: number;
+  readonly output: number;
+  readonly fan_out: number;
+  readonly logs: number;
+  readonly depth: number;
+}
+
+/** Called by the child through references; strings and numbers only. */
+export interface Harness {
+  load(guest: string, text: string): string;
+  begin(slice: string): void;
+  go(from: number, to: number): string;
+  collect(): string;
+  take(upto: number): string;
+}
+
+export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimits): Harness {
+  const parse = JSON.parse;
+  const stringify = JSON.stringify;
+  // biome-ignore lint/security/noGlobalEval: running text is what an isolate is for
+  const evaluate = eval;
+  const { realNow } = realm;
+  const AT = 0;
+  const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 needs heads
+  const HEADS = 2;
+  const HALF = limits.timeout / 2;
+  const BIG = 4 << 20; // answers beyond this are handed over before the next event
+
+  let run: GuestRun | undefined;
+  let body = '';
+  let starts: number[] = [];
+  let lengths: number[] = [];
+  let parts = 1;
+  let times: number[] | null = null;
+  let ids: string[] | null = null;
+
+  let first = 0;
+  let end = 0;
+  let at = 0;
+  let started = 0;
+  let statuses = '';
+  let lines: string[] = [];
+  let size = 0;
+  let token: object | null = null;
+
+  interface Entry {
+    index: number;
+    text: string;
+  }
+  let entries: Entry[] = [];
+  let logged = 0;
+  let dropped = 0;
+
+  class Refusal extends Error {
+    why: string;
+    constructor(why: string, message: string) {
+      super(message);
+      this.why = why;
+    }
+  }
+
+  const needHeads = (): boolean => {
+    if (ids !== null) return true;
+    progress[HEADS] = 1;
+    return false;
+  };
+
+  realm.setClock(() => (needHeads() ? (times![at] ?? 0) : 0));
+
+  // mulberry32, seeded by the event's id, so that the same event always throws the same dice
+  let seededFor = -1;
+  let seed = 0;
+  realm.setRandom(() => {
+    if (!needHeads()) return 0;
+    if (seededFor !== at) {
+      seededFor = at;
+      seed = 0x811c9dc5;
+      const id = ids![at] ?? '';
+      for (let i = 0; i < id.length; i++) seed = Math.imul(seed ^ id.charCodeAt(i), 0x01000193);
+    }
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  });
+
+  const show = (value: unknown): string => {
+    if (typeof value === 'string') return value;
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (typeof value === 'object' && value !== null) return stringify(value) ?? String(value);
+    return typeof value === 'function' ? `[function ${value.name}]` : String(value);
+  };
+
+  // [module, line, column] of the first frame that is the author's, from a stack's text.
+  const placeIn = (stack: unknown): [number, number, number] | null => {
+    const found = typeof stack === 'string' ? /sluice-module:(\d+):(\d+):(\d+)/.exec(stack) : null;
+    return found === null ? null : [Number(found[1]), Number(found[2]), Number(found[3])];
+  };
+
+  const log = (index: number, level: string, args: readonly unknown[]): void => {
+    if (logged >= limits.logs) {
+      dropped++;
+      return;
+    }
+    let text: string;
+    try {
+      text = args.map(show).join(' ');
+    } catch {
+      text = '(a value that cannot be shown)';
+    }
+    const room = limits.logs - logged;
+    if (text.length > room) {
+      text = `${text.slice(0, room)}…`;
+      dropped++;
+    }
+    logged += text.length + 16;
+    entries.push({ index, text: stringify([index, level, placeIn(new Error().stack), text]) });
+  };
+  realm.setConsole((level, args) => log(at, level, args));
+
+  const render = (thrown: unknown): string => {
+    try {
+      if (thrown instanceof Refusal) return stringify({ why: thrown.why, message: thrown.message.slice(0, 2000) });
+      if (thrown instanceof Error) {
+        const name = String(thrown.name).slice(0, 200);
+        const message = String(thrown.message).slice(0, 2000);
+        const place = placeIn(String(thrown.stack).slice(0, 8000));
+        return stringify({ why: 'runtime', message: message === '' ? name : `${name}: ${message}`, place });
+      }
+      return stringify({ why: 'runtime', message: `thrown: ${show(thrown).slice(0, 2000)}` });
+    } catch {
+      return stringify({ why: 'runtime', message: 'the code threw something that cannot be shown' });
+    }
+  };
+
+  const bytesOf = (text: string): number => {
+    if (text.length * 3 <= limits.output) return text.length;
+    let bytes = text.length;
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (c > 0x7f) bytes += c > 0x7ff && (c < 0xd800 || c > 0xdfff) ? 2 : 1;
+    }
+    return bytes;
+  };
+
+  // Counts opening brackets first: text that has few cannot be deep, and that is nearly all text.
+  const tooDeep = (text: string): boolean => {
+    let openers = 0;
+    for (let i = text.indexOf('{'); i >= 0 && openers <= limits.depth; i = text.indexOf('{', i + 1)) openers++;
+    for (let i = text.indexOf('['); i >= 0 && openers <= limits.depth; i = text.indexOf('[', i + 1)) openers++;
+    if (openers <= limits.depth) return false;
+    let depth = 0;
+    let inString = false;
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (inString) {
+        if (c === 92) i++;
+        else if (c === 34) inString = false;
+      } else if (c === 34) inString = true;
+      else if (c === 123 || c === 91) {
+        if (++depth > limits.depth) return true;
+      } else if (c === 125 || c === 93) depth--;
+    }
+    return false;
+  };
+
+  const DEEP_IN = `the event is nested deeper than ${limits.depth} levels (limits.depth)`;
+  const DEEP_OUT = `the result is nested deeper than ${limits.depth} levels (limits.depth)`;
+
+  const answer = (status: string, line: string): void => {
+    lines[statuses.length] = line;
+    size += line.length;
+    statuses += status; // last: the count of statuses is what was answered
+    at++;
+  };
+
+  const refusalOf = (texts: readonly string[]): Refusal | null => {
+    if (texts.length > limits.fan_out) {
+      return new Refusal(
+        'fan_out',
+        `the function gave ${texts.length} results, and limits.fan_out is ${limits.fan_out}`,
+      );
+    }
+    let bytes = 0;
+    for (const text of texts) {
+      bytes += bytesOf(text);
+      if (bytes > limits.output) {
+        return new Refusal('output', `the result has more than ${limits.output} bytes (limits.output)`);
+      }
+      if (tooDeep(text)) return new Refusal('depth', DEEP_OUT);
+    }
+    return null;
+  };
+
+  const settle = (result: null | string | string[]): void => {
+    if (progress[HEADS] === 1) return;
+    const refusal = result === null ? null : refusalOf(typeof result === 'string' ? [result] : result);
+    if (refusal !== null) fail(refusal);
+    else if (result === null || result.length === 0) answer('2', '');
+    else if (typeof result === 'string') answer('0', result);
+    else answer('3', result.join('\x1e'));
+  };
+
+  const fail = (thrown: unknown): void => {
+    if (progress[HEADS] === 1) return;
+    answer('1', render(thrown));
+  };
+
+  const part = (i: number, p: number): string | null => {
+    if (p >= parts) return null;
+    const length = lengths[i * parts + p]!;
+    if (length < 0) return null;
+    const start = starts[i * parts + p]!;
+    return body.slice(start, start + length);
+  };
+
+  // One event. False: a promise has to settle first.
+  const one = (): boolean => {
+    const main = part(at, 0);
+    const second = part(at, 1);
+    if ((main !== null && tooDeep(main)) || (second !== null && tooDeep(second))) {
+      fail(new Refusal('depth', DEEP_IN));
+      return true;
+    }
+    const mine = {};
+    try {
+      const result = run!(main, second, part(at, 2));
+      if (result === null || typeof result === 'string' || Array.isArray(result)) {
+        settle(result);
+        return true;
+      }
+      token = mine;
+      result.then(
+        (value) => resume(mine, () => settle(value)),
+        (thrown) => resume(mine, () => fail(thrown)),
+      );
+      return false;
+    } catch (thrown) {
+      fail(thrown);
+      return true;
+    }
+  };
+
+  const resume = (mine: object, finish: () => void): void => {
+    if (token !== mine) return;
+    token = null;
+    finish();
+    loop();
+  };
+
+  const loop = (): void => {
+    while (at < end) {
+      if (progress[HEADS] === 1) {
+        progress[STATE] = 3;
+        return;
+      }
+      progress[AT] = at;
+      progress[STATE] = 0;
+      if (!one()) {
+        progress[STATE] = 2;
+        return;
+      }
+      // An event that starts in the first half of the time has at least the other half before it is cut off.
+      if (realNow() - started > HALF) break;
+      if (size > BIG) break;
+    }
+    progress[AT] = at;
+    progress[STATE] = progress[HEADS] === 1 ? 3 : 1;
+  };
+
+  const take = (upto: number): string => {
+    const count = statuses.length;
+    lines.length = count;
+    let text = statuses;
+    for (let i = 0; i < count; i++) text += `\n${lines[i]!}`;
+    const limit = upto < 0 ? first + count : upto;
+    for (const entry of entries) if (entry.index < limit) text += `\n${entry.text}`;
+    if (dropped > 0) text += `\n${dropped}`;
+    entries = entries.filter((entry) => entry.index >= limit);
+    logged = 0;
+    dropped = 0;
+    statuses = '';
+    lines = [];
+    size = 0;
+    first += count;
+    return text;
+  };
+
+  const host: GuestHost = {
+    refuse: (why, message) => new Refusal(why, message),
+    current: () => at,
+    needHeads,
+    log,
+  };
+
+  return {
+    load(guest, text) {
+      ids = ['']; // while it loads, the clock stands at 0 and the dice have one seed
+      times = [0];
+      at = 0;
+      try {
+        const program = evaluate(guest) as GuestProgram;
+        run = program(text, host);
+        return '';
+      } catch (thrown) {
+        return render(thrown);
+      } finally {
+        ids = null;
+        times = null;
+      }
+    },
+    begin(slice) {
+      const line = slice.indexOf('\n');
+      const header = parse(slice.slice(0, line)) as { l: number[]; p: number; t?: number[]; i?: string[] };
+      body = slice;
+      lengths = header.l;
+      parts = header.p;
+      times = header.t ?? null;
+      ids = header.i ?? null;
+      starts = new Array(lengths.length);
+      let offset = line + 1;
+      for (let i = 0; i < lengths.length; i++) {
+        starts[i] = offset;
+        if (lengths[i]! > 0) offset += lengths[i]!;
+      }
+      entries = [];
+      seededFor = -1;
+    },
+    go(from, to) {
+      first = from;
+      at = from;
+      end = to;
+      statuses = '';
+      lines = [];
+      size = 0;
+      token = null;
+      seededFor = -1;
+      logged = 0;
+      entries = entries.filter((entry) => entry.index < from);
+      progress[HEADS] = 0;
+      started = realNow();
+      loop();
+      if (progress[STATE] === 2) return '?';
+      return take(-1);
+    },
+    collect() {
+      // the microtasks of the last call have run: a promise that is still open will never settle
+      if (token !== null) {
+        token = null;
+        started = realNow();
+        fail(new Refusal('output', 'the function gave a promise that never settles'));
+        loop();
+        if (progress[STATE] === 2) return '?';
+      }
+      return take(-1);
+    },
+    take,
+  };
+}

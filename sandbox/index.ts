@@ -1,0 +1,96 @@
+// The sandbox's door: programs go in as text, slices of events go in as text, and one answer per event comes out as text.
+// The process that calls this never loads isolated-vm: programs run in child processes (pool.ts, child.ts).
+// Guarantee: every event of a slice gets exactly one answer, whatever the code does to its isolate or its process.
+
+import { createPool } from './pool.ts';
+import type { LossReason, ProgramLimits } from './protocol.ts';
+
+export type { GuestHost, GuestProgram, GuestRun } from './guest/harness.ts';
+export type { ProgramLimits } from './protocol.ts';
+
+/** What runs: a script that evaluates to a GuestProgram, and the text that it is given. */
+export interface Program {
+  readonly guest: string;
+  readonly text: string;
+  readonly limits: ProgramLimits;
+  /** Heads (id, time, envelope) are sent always, or only once the code has asked for them. */
+  readonly heads: 'always' | 'on_demand';
+}
+
+/** The events of one call, as texts; asked for only what is sent. */
+export interface Slice {
+  readonly length: number;
+  /** The text that the function works on. */
+  main(i: number): string | null;
+  second(i: number): string | null;
+  /** Whether second() is sent even when heads are not. */
+  readonly seconds: boolean;
+  head(i: number): string;
+  id(i: number): string;
+  time(i: number): number;
+}
+
+export type RefusalReason = 'runtime' | 'output' | 'fan_out' | 'depth' | LossReason | (string & {});
+
+export interface Refused {
+  readonly why: RefusalReason;
+  readonly message: string;
+  /** The number of the module (as the compiled text numbers them), line and column. */
+  readonly place: readonly [number, number, number] | null;
+}
+
+/** null: filtered; a text: one output; texts: a fan-out. */
+export type Answer = string | null | readonly string[] | Refused;
+
+export interface LogLine {
+  readonly index: number;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly place: readonly [number, number, number] | null;
+  readonly text: string;
+}
+
+export interface Answers {
+  readonly answers: readonly Answer[];
+  readonly logs: readonly LogLine[];
+  /** Log lines beyond limits.logs, which are gone. */
+  readonly dropped: number;
+}
+
+export interface Loaded extends AsyncDisposable {
+  /** @throws whatever `signal` was aborted with */
+  run(slice: Slice, options?: { readonly fresh?: boolean; readonly signal?: AbortSignal }): Promise<Answers>;
+}
+
+export interface Sandbox extends AsyncDisposable {
+  /** How many slices can run at one time. */
+  readonly children: number;
+  /** Starts the first child while there is other work to do. */
+  warm(): void;
+  /** @throws LoadFailure */
+  load(program: Program): Promise<Loaded>;
+}
+
+export interface SandboxOptions {
+  /** How many child processes; by default as many as there are cores. */
+  readonly children?: number;
+  readonly log?: {
+    warn(fields: object, message: string): void;
+  };
+}
+
+/** The program threw, was too slow or took too much while it was loaded. */
+export class LoadFailure extends Error {
+  readonly refused: Refused;
+  constructor(refused: Refused) {
+    super(refused.message);
+    this.refused = refused;
+  }
+}
+
+export function isRefused(answer: Answer): answer is Refused {
+  return typeof answer === 'object' && answer !== null && 'why' in answer;
+}
+
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  return createPool(options);
+}

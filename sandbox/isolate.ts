@@ -1,0 +1,92 @@
+// One program in one isolate, inside the sandbox child: builds the hardened realm, loads the program, and runs calls with
+// time limits. The only file that imports isolated-vm.
+// Guarantee: only strings and numbers cross; the guest never holds anything of isolated-vm.
+
+import { createRequire } from 'node:module';
+import type IVM from 'isolated-vm';
+import { harness } from './guest/harness.ts';
+import { realm } from './guest/realm.ts';
+import type { LossReason, ProgramLimits } from './protocol.ts';
+
+const ivm = createRequire(import.meta.url)('isolated-vm') as typeof IVM;
+
+export const AT = 0;
+export const STATE = 1;
+export const STATE_WAITS = 2;
+export const STATE_HEADS = 3;
+
+export interface Cell {
+  /** progress[AT] is the running event, progress[STATE] where the loop stands. */
+  readonly progress: Int32Array;
+  /** CPU time of the isolate in ms: tells a slow guest from a busy machine. */
+  cpu(): number;
+  load(guest: string, text: string): Promise<string>;
+  begin(slice: string): Promise<void>;
+  go(from: number, to: number, timeout: number): Promise<string>;
+  collect(timeout: number): Promise<string>;
+  take(upto: number, timeout: number): Promise<string>;
+  dispose(): void;
+}
+
+/** What a call ended with, when it did not end well. */
+export class CallFailure extends Error {
+  readonly why: LossReason;
+  constructor(why: LossReason, message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/** `onCatastrophe`: V8 gave up (out of memory, a script that does not stop); the isolate's thread never comes back. */
+export function createCell(limits: ProgramLimits, onCatastrophe: (message: string) => void): Cell {
+  const isolate = new ivm.Isolate({
+    memoryLimit: Math.max(8, Math.ceil(limits.memory / (1 << 20))),
+    onCatastrophicError: onCatastrophe,
+  });
+  const context = isolate.createContextSync();
+  const shared = new SharedArrayBuffer(16);
+  const progress = new Int32Array(shared);
+  const { timeout, output, fan_out, logs, depth } = limits;
+  const made = context.evalClosureSync(
+    `"use strict"; return (${harness})((${realm})(), new Int32Array($0), ${JSON.stringify({ timeout, output, fan_out, logs, depth })})`,
+    [new ivm.ExternalCopy(shared).copyInto()],
+    { result: { reference: true }, filename: 'sluice-harness' },
+  ) as IVM.Reference<Record<string, unknown>>;
+  const reference = (name: string): IVM.Reference<(...args: unknown[]) => unknown> =>
+    made.getSync(name, { reference: true }) as IVM.Reference<(...args: unknown[]) => unknown>;
+  const refs = {
+    load: reference('load'),
+    begin: reference('begin'),
+    go: reference('go'),
+    collect: reference('collect'),
+    take: reference('take'),
+  };
+  const call = async (name: keyof typeof refs, args: (string | number)[], limit: number): Promise<string> => {
+    try {
+      return (await refs[name].apply(undefined, args, { timeout: limit })) as string;
+    } catch (error) {
+      throw failure(error, isolate.isDisposed);
+    }
+  };
+  return {
+    progress,
+    cpu: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / 1e6),
+    load: (guest, text) => call('load', [guest, text], limits.load),
+    async begin(slice) {
+      await call('begin', [slice], 5000);
+    },
+    go: (from, to, limit) => call('go', [from, to], limit),
+    collect: (limit) => call('collect', [], limit),
+    take: (upto, limit) => call('take', [upto], limit),
+    dispose() {
+      if (!isolate.isDisposed) isolate.dispose();
+    },
+  };
+}
+
+function failure(error: unknown, disposed: boolean): CallFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/timed out/.test(message)) return new CallFailure('timeout', message);
+  if (disposed || /memory limit|disposed/i.test(message)) return new CallFailure('memory', message);
+  return new CallFailure('crash', message);
+}

@@ -1,0 +1,401 @@
+// The pool: shares slices out over the children, puts answers back in their places, and decides what a death means.
+// A death is never blamed on an event until that event has failed alone in a fresh isolate: healthy code dies on memory
+// limits too (facts/perf.md, 3.2). What was answered before a death is kept; other programs' slices are only started again.
+
+import { availableParallelism } from 'node:os';
+import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
+import {
+  type Answers,
+  type Loaded,
+  LoadFailure,
+  type Program,
+  type Sandbox,
+  type SandboxOptions,
+  type Slice,
+} from './index.ts';
+import { type SandboxProcess, startProcess } from './process.ts';
+import type { FromChild, LossReason } from './protocol.ts';
+
+const DEPTH = 3; // slices at one child at a time, so that it never waits for the next
+const TICK = 20; // ms between two looks of the watchdog
+const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
+const MiB = 1 << 20;
+const BASE_MEMORY = 160 * MiB; // a child without isolates, and what strings in passing take
+const NARROW = 8; // parts that a slice is cut into when nobody knows which event killed the child
+
+interface Job {
+  readonly program: Entry;
+  readonly slice: Slice;
+  readonly collector: Collector;
+  left: number;
+  readonly fresh: boolean;
+  resolve(answers: Answers): void;
+  reject(error: unknown): void;
+  over: boolean;
+}
+
+/** A run of a job's events on its way to a child. */
+interface Work {
+  readonly job: Job;
+  from: number;
+  readonly to: number;
+  readonly single: boolean;
+  /** The only event, in a fresh isolate: what goes wrong now is its own. */
+  readonly alone: boolean;
+}
+
+interface Entry {
+  readonly number: number;
+  readonly program: Program;
+  heads: boolean;
+  jobs: Set<Job>;
+}
+
+interface Sent {
+  readonly run: number;
+  readonly work: Work;
+  readonly slot: number;
+  readonly base: number;
+}
+
+interface Loading {
+  resolve(error: string): void;
+}
+
+interface Child {
+  readonly process: SandboxProcess;
+  readonly loaded: Set<number>;
+  readonly loading: Map<number, Loading>;
+  readonly sent: Sent[];
+  readonly free: number[];
+  heard: number;
+  /** The longest silence that is right for what it does now. */
+  patience: number;
+  lastAt: number | null;
+  dead: boolean;
+}
+
+export function createPool(options: SandboxOptions): Sandbox {
+  const size = Math.max(1, options.children ?? availableParallelism());
+  const children: Child[] = [];
+  const programs = new Map<number, Entry>();
+  const waiting: Work[] = [];
+  let numbers = 0;
+  let runs = 0;
+  let ended = false;
+  let watchdog: NodeJS.Timeout | undefined;
+
+  function start(): Child {
+    const child: Child = {
+      process: startProcess(DEPTH, {
+        onMessage: (message) => onMessage(child, message),
+        onEnd: (why, detail) => onEnd(child, why, detail),
+      }),
+      loaded: new Set(),
+      loading: new Map(),
+      sent: [],
+      free: Array.from({ length: DEPTH }, (_, i) => i),
+      heard: performance.now(),
+      patience: 0,
+      lastAt: null,
+      dead: false,
+    };
+    child.process.hold(false);
+    children.push(child);
+    return child;
+  }
+
+  function dispatch(): void {
+    while (waiting.length > 0 && !ended) {
+      // the child with the least to do; a new one only when all that are there have something
+      let best: Child | undefined;
+      for (const child of children) {
+        if (child.dead || child.free.length === 0) continue;
+        if (best === undefined || child.sent.length < best.sent.length) best = child;
+      }
+      if ((best === undefined || best.sent.length > 0) && children.length < size) best = start();
+      if (best === undefined) return;
+      give(best, waiting.shift()!);
+    }
+  }
+
+  function give(child: Child, work: Work): void {
+    const { job } = work;
+    if (job.over) return;
+    const { program } = job.program;
+    ensureLoaded(child, job.program);
+    const slot = child.free.pop()!;
+    const text = encodeSlice(job.slice, work.from, work.to, job.program.heads);
+    const bytes = child.process.slots[slot]!.write(text);
+    const run = ++runs;
+    if (child.sent.length === 0) {
+      child.heard = performance.now();
+      child.patience = patienceFor(program);
+    }
+    child.sent.push({ run, work, slot, base: work.from });
+    child.process.send({
+      t: 'run',
+      r: run,
+      p: job.program.number,
+      slot,
+      bytes,
+      n: work.to - work.from,
+      fresh: work.alone || job.fresh,
+      single: work.single,
+    });
+    busy(child);
+  }
+
+  function patienceFor(program: Program): number {
+    return Math.max(program.limits.timeout, program.limits.load) * 8 + SILENCE;
+  }
+
+  function ensureLoaded(child: Child, entry: Entry): void {
+    if (child.loaded.has(entry.number)) return;
+    child.loaded.add(entry.number);
+    const { guest, text, limits } = entry.program;
+    child.process.send({ t: 'load', p: entry.number, guest, text, limits });
+  }
+
+  function busy(child: Child): void {
+    child.process.hold(child.sent.length > 0 || child.loading.size > 0);
+    const anyone = children.some((one) => one.sent.length > 0 || one.loading.size > 0);
+    if (anyone && watchdog === undefined) watchdog = setInterval(watch, TICK);
+    if (!anyone && watchdog !== undefined) {
+      clearInterval(watchdog);
+      watchdog = undefined;
+    }
+  }
+
+  function watch(): void {
+    const now = performance.now();
+    for (const child of children) {
+      if (child.dead || (child.sent.length === 0 && child.loading.size === 0)) continue;
+      let cap = BASE_MEMORY;
+      for (const number of child.loaded) cap += (programs.get(number)?.program.limits.memory ?? 0) + 64 * MiB;
+      if (child.process.resident() > cap) child.process.kill('memory');
+      else if (now - child.heard > child.patience) child.process.kill('timeout');
+    }
+  }
+
+  function onMessage(child: Child, message: FromChild): void {
+    child.heard = performance.now();
+    switch (message.t) {
+      case 'ready':
+        return;
+      case 'loaded': {
+        const loading = child.loading.get(message.p);
+        child.loading.delete(message.p);
+        if (message.error !== '') child.loaded.delete(message.p);
+        busy(child);
+        loading?.resolve(message.error);
+        return;
+      }
+      case 'hung':
+        child.lastAt = message.at;
+        child.process.kill(message.why);
+        return;
+      default:
+        break;
+    }
+    const sent = child.sent[0];
+    if (sent === undefined || sent.run !== message.r) {
+      child.process.kill('crash');
+      return;
+    }
+    const { work } = sent;
+    const { job } = work;
+    if (message.t === 'part') {
+      const text = child.process.slots[sent.slot]!.read(message.offset, message.bytes);
+      const first = sent.base + message.from;
+      if (text === null || first !== work.from || first + message.count > work.to) {
+        child.process.kill('crash');
+        return;
+      }
+      if (job.over) {
+        work.from += message.count;
+        return;
+      }
+      if (!readAnswers(text, first, message.count, sent.base, job.collector)) {
+        child.process.kill('crash');
+        return;
+      }
+      work.from += message.count;
+      job.left -= message.count;
+      return;
+    }
+    if (message.t === 'done' && work.from !== work.to) {
+      child.process.kill('crash'); // silence is no answer
+      return;
+    }
+    child.sent.shift();
+    child.process.slots[sent.slot]!.clear();
+    child.free.push(sent.slot);
+    child.patience = child.sent[0] === undefined ? 0 : patienceFor(child.sent[0].work.job.program.program);
+    if (message.t === 'heads') {
+      job.program.heads = true;
+      if (work.from < work.to) waiting.unshift({ ...work });
+    } else if (message.t === 'lost') {
+      lost(work, message.at < 0 ? null : sent.base + message.at, message.why);
+    }
+    finish(job);
+    busy(child);
+    dispatch();
+  }
+
+  function finish(job: Job): void {
+    if (job.over || job.left > 0) return;
+    job.over = true;
+    job.program.jobs.delete(job);
+    job.resolve(finished(job.collector));
+  }
+
+  // Events [work.from, work.to) are not answered, and one of them (`at`, where it is known) ended its isolate.
+  function lost(work: Work, at: number | null, why: LossReason): void {
+    const { job, from, to } = work;
+    if (job.over || from >= to) return;
+    if (work.alone) {
+      job.collector.answers[from] = refused({ why });
+      job.left--;
+      return;
+    }
+    const again: Work[] = [];
+    const add = (first: number, last: number, single: boolean): void => {
+      if (first < last) again.push({ job, from: first, to: last, single, alone: last - first === 1 && !single });
+    };
+    if (at !== null && at >= from && at < to) {
+      add(from, at, work.single);
+      again.push({ job, from: at, to: at + 1, single: false, alone: true });
+      add(at + 1, to, work.single);
+    } else if (!work.single) {
+      add(from, to, true); // one by one: the next death will say which
+      if (to - from === 1) again[0] = { job, from, to, single: false, alone: true };
+    } else {
+      const step = Math.ceil((to - from) / NARROW);
+      for (let first = from; first < to; first += step) {
+        const last = Math.min(to, first + step);
+        again.push({ job, from: first, to: last, single: true, alone: last - first === 1 });
+      }
+    }
+    waiting.unshift(...again);
+  }
+
+  function onEnd(child: Child, why: LossReason, detail: string): void {
+    child.dead = true;
+    const index = children.indexOf(child);
+    if (index >= 0) children.splice(index, 1);
+    for (const loading of child.loading.values()) loading.resolve(JSON.stringify({ why, message: detail }));
+    child.loading.clear();
+    if (ended) return;
+    const [running, ...queued] = child.sent.splice(0);
+    // those that had not begun are innocent: they start again as they were
+    for (const sent of queued.reverse()) if (!sent.work.job.over) waiting.unshift(sent.work);
+    if (running !== undefined) {
+      options.log?.warn({ why }, 'a sandbox child ended, and its events are taken up by another');
+      lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
+      finish(running.work.job);
+    }
+    busy(child);
+    dispatch();
+  }
+
+  async function load(program: Program): Promise<Loaded> {
+    const entry: Entry = { number: ++numbers, program, heads: program.heads === 'always', jobs: new Set() };
+    programs.set(entry.number, entry);
+    // A death while loading is tried once more: it may have been another program's doing.
+    let error = '';
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const child =
+        children.find((one) => !one.dead && one.sent.length === 0) ?? (children.length < size ? start() : children[0]!);
+      error = await new Promise<string>((resolve) => {
+        if (child.sent.length === 0) {
+          child.heard = performance.now();
+          child.patience = patienceFor(program);
+        }
+        child.loading.set(entry.number, { resolve });
+        ensureLoaded(child, entry);
+        busy(child);
+      });
+      if (error === '' || (JSON.parse(error) as { why: string }).why === 'runtime' || ended) break;
+    }
+    if (error !== '') {
+      forget(entry);
+      const found = refused(JSON.parse(error));
+      throw new LoadFailure(found);
+    }
+    return {
+      run: (slice, runOptions = {}) => run(entry, slice, runOptions),
+      async [Symbol.asyncDispose]() {
+        for (const job of entry.jobs) cancel(job, new Error('the program was disposed'));
+        forget(entry);
+      },
+    };
+  }
+
+  function forget(entry: Entry): void {
+    programs.delete(entry.number);
+    for (const child of children) {
+      if (child.loaded.delete(entry.number)) child.process.send({ t: 'drop', p: entry.number });
+    }
+  }
+
+  function cancel(job: Job, reason: unknown): void {
+    if (job.over) return;
+    job.over = true;
+    job.program.jobs.delete(job);
+    for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i]!.job === job) waiting.splice(i, 1);
+    job.reject(reason);
+  }
+
+  function run(
+    entry: Entry,
+    slice: Slice,
+    { fresh = false, signal }: { readonly fresh?: boolean; readonly signal?: AbortSignal },
+  ): Promise<Answers> {
+    return new Promise<Answers>((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (ended) throw new Error('the sandbox was disposed');
+      const collector: Collector = { answers: new Array(slice.length).fill(undefined), logs: [], dropped: 0 };
+      if (slice.length === 0) return resolve(finished(collector));
+      const onAbort = (): void => cancel(job, signal!.reason);
+      const job: Job = {
+        program: entry,
+        slice,
+        collector,
+        left: slice.length,
+        fresh,
+        over: false,
+        resolve(answers) {
+          signal?.removeEventListener('abort', onAbort);
+          resolve(answers);
+        },
+        reject,
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      entry.jobs.add(job);
+      waiting.push({ job, from: 0, to: slice.length, single: false, alone: false });
+      dispatch();
+    });
+  }
+
+  return {
+    children: size,
+    warm() {
+      if (children.length === 0 && !ended) start();
+    },
+    load,
+    async [Symbol.asyncDispose]() {
+      ended = true;
+      clearInterval(watchdog);
+      const gone = children.map((child) => {
+        child.process.hold(true);
+        child.process.kill('crash');
+        return child.process.ended;
+      });
+      for (const entry of programs.values()) {
+        for (const job of entry.jobs) cancel(job, new Error('the sandbox was disposed'));
+      }
+      await Promise.all(gone);
+    },
+  };
+}

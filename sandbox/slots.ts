@@ -1,0 +1,80 @@
+// Slot files: where slices and answers pass between the pipeline process and a child. Each is a file that has no name any
+// more (unlinked as soon as it is open), in shared memory where the system has it, handed to the child as a descriptor.
+// One system call moves a slice, where a pipe takes many (facts/perf.md, 3.7). A child can write nonsense into its slots,
+// and no more: the parent copies what it reads before it looks at it.
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const KEEP = 4 << 20; // a slot that grew beyond this gives its memory back
+
+export interface Slot {
+  readonly fd: number;
+  write(text: string): number;
+  read(offset: number, bytes: number): string | null;
+  /** The slot is free again. */
+  clear(): void;
+  close(): void;
+}
+
+export function openSlots(count: number): Slot[] {
+  const folder = mkdtempSync(join(sharedMemory(), 'sluice-'));
+  try {
+    return Array.from({ length: count }, (_, i) => {
+      const path = join(folder, String(i));
+      return slot(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function slot(fd: number): Slot {
+  let largest = 0;
+  return {
+    fd,
+    write(text) {
+      const bytes = Buffer.from(text, 'utf8');
+      for (let sent = 0; sent < bytes.length; ) sent += writeSync(fd, bytes, sent, bytes.length - sent, sent);
+      largest = Math.max(largest, bytes.length);
+      return bytes.length;
+    },
+    read(offset, bytes) {
+      largest = Math.max(largest, offset + bytes);
+      const buffer = Buffer.allocUnsafe(bytes);
+      for (let got = 0; got < bytes; ) {
+        const n = readSync(fd, buffer, got, bytes - got, offset + got);
+        if (n === 0) return null;
+        got += n;
+      }
+      return buffer.toString('utf8');
+    },
+    clear() {
+      if (largest > KEEP) ftruncateSync(fd, 0);
+      largest = 0;
+    },
+    close() {
+      closeSync(fd);
+    },
+  };
+}
+
+function sharedMemory(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK | constants.X_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}

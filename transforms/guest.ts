@@ -1,0 +1,265 @@
+// The inside half of the bridge (run.ts is the outside half): makes the author's function out of its texts a row or an event,
+// and texts out of what it returns. Sent to the isolate as text, so it uses nothing from outside of its body.
+// Guarantee: what comes out is the JSON text of a valid row or event, or a refusal that says what is wrong with it.
+
+import type { GuestHost, GuestProgram, GuestRun } from '../sandbox/index.ts';
+
+/** What a language's guest script evaluates to: from the compiled text to the module's body, run anew for each event. */
+export type GuestLanguage = (text: string) => () => unknown;
+
+export interface BridgeOptions {
+  /** `value`: any JSON in, any JSON out (`sluice apply`). */
+  readonly scope: 'row' | 'event' | 'value';
+  /** scope row: the function runs on the old image of an update too. */
+  readonly both: boolean;
+  /** The module's body runs once. */
+  readonly keep: boolean;
+}
+
+export function bridge(language: GuestLanguage, options: BridgeOptions): GuestProgram {
+  return (text: string, host: GuestHost): GuestRun => {
+    const { parse, stringify } = JSON;
+    const { keys, freeze, getPrototypeOf, getOwnPropertyDescriptor } = Object;
+    const isArray = Array.isArray;
+    const finite = Number.isFinite;
+    const objectPrototype = Object.prototype;
+    type Handler = (input: unknown, ctx: object) => unknown;
+    type Result = null | string | string[];
+
+    const body = language(text);
+    const handlerOf = (): Handler => {
+      const found = body();
+      if (typeof found !== 'function')
+        throw host.refuse('shape', 'the module has no `export default` that is a function');
+      return found as Handler;
+    };
+    const kept = handlerOf();
+
+    class Context {
+      #index: number;
+      #main: string | null;
+      #second: string | null;
+      #head: string | null;
+      #event: unknown;
+      #log: unknown;
+      constructor(main: string | null, second: string | null, head: string | null) {
+        this.#index = host.current();
+        this.#main = main;
+        this.#second = second;
+        this.#head = head;
+      }
+      get event(): unknown {
+        if (this.#event !== undefined) return this.#event;
+        if (!host.needHeads() || this.#head === null) return undefined; // this run is void
+        this.#event = eventOf(this.#main, this.#second, this.#head);
+        return this.#event;
+      }
+      get log(): unknown {
+        if (this.#log === undefined) {
+          const index = this.#index;
+          const at =
+            (level: string) =>
+            (...args: unknown[]) =>
+              host.log(index, level, args);
+          const log = at('info') as unknown as Record<string, unknown>;
+          for (const level of ['debug', 'info', 'warn', 'error']) log[level] = at(level);
+          this.#log = log;
+        }
+        return this.#log;
+      }
+    }
+    for (const name of ['event', 'log']) freeze(getOwnPropertyDescriptor(Context.prototype, name)!.get);
+    freeze(Context.prototype);
+    freeze(Context);
+
+    const eventOf = (main: string | null, second: string | null, head: string): unknown => {
+      const event = parse(head) as Record<string, unknown>;
+      const isDelete = options.scope === 'row' && event['op'] === 'd';
+      const before = isDelete ? main : second;
+      const after = isDelete ? null : main;
+      event['before'] = before === null ? (event['before'] ?? null) : parse(before);
+      event['after'] = after === null ? null : parse(after);
+      return event;
+    };
+
+    const kindOf = (value: unknown): string =>
+      value === null
+        ? 'null'
+        : isArray(value)
+          ? 'an array'
+          : typeof value === 'object'
+            ? 'an object of another kind'
+            : typeof value;
+
+    // NaN and Infinity become null in JSON: looked for only where the text holds a null.
+    const lossy = (value: unknown, slow: () => boolean): boolean => {
+      if (typeof value === 'number') return !finite(value);
+      if (typeof value !== 'object' || value === null) return false;
+      if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return slow();
+      if (isArray(value)) {
+        for (const item of value) if (lossy(item, slow)) return true;
+        return false;
+      }
+      for (const name of keys(value)) if (lossy((value as Record<string, unknown>)[name], slow)) return true;
+      return false;
+    };
+    const lossySlow = (root: unknown): boolean => {
+      let found = false;
+      stringify(root, function (this: Record<string, unknown>, name: string, value: unknown) {
+        if (typeof value === 'number' && !finite(value)) found = true;
+        if (value === null && this[name] instanceof Date) found = true;
+        return value;
+      });
+      return found;
+    };
+
+    const write = (value: unknown): string => {
+      let text: string | undefined;
+      try {
+        text = stringify(value);
+      } catch (thrown) {
+        if (thrown instanceof RangeError)
+          throw host.refuse('depth', 'the result is nested too deep to be written as JSON');
+        const why = thrown instanceof Error ? `: ${String(thrown.message).slice(0, 500)}` : '';
+        throw host.refuse('output', `the result cannot be written as JSON${why}`);
+      }
+      if (text === undefined) throw host.refuse('output', `the result is no JSON, but ${kindOf(value)}`);
+      if (text.includes('null') && lossy(value, () => lossySlow(value))) {
+        throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');
+      }
+      return text;
+    };
+
+    const row = (value: unknown, what: string): string => {
+      if (typeof value !== 'object' || value === null || isArray(value)) {
+        throw host.refuse('output', `${what} must be a row (an object), and is ${kindOf(value)}`);
+      }
+      const proto = getPrototypeOf(value) as object | null;
+      if (proto !== objectPrototype && proto !== null) {
+        if (
+          value instanceof Map ||
+          value instanceof Set ||
+          value instanceof Promise ||
+          value instanceof RegExp ||
+          value instanceof Error
+        ) {
+          throw host.refuse('output', `${what} must be a row (a plain object), and is a ${proto.constructor.name}`);
+        }
+      }
+      const text = write(value);
+      if (text[0] !== '{')
+        throw host.refuse('output', `${what} must be a row (an object), and is written as another kind of JSON`);
+      return text;
+    };
+
+    const each = (result: unknown, one: (value: unknown, what: string) => string): Result => {
+      if (result === null || result === undefined) return null;
+      if (!isArray(result)) return one(result, 'the result');
+      if (result.length === 0) return null;
+      if (result.length === 1) return one(result[0], 'the result');
+      const out: string[] = [];
+      const length = result.length;
+      if (length > 1e6) throw host.refuse('fan_out', `the function gave ${length} results`);
+      for (let i = 0; i < length; i++) out[i] = one(result[i], `result ${i}`);
+      return out;
+    };
+
+    const rows = (result: unknown): Result => each(result, row);
+
+    const OPS = 'curdtms';
+    const KNOWN = ['id', 'op', 'key', 'before', 'after', 'source', 'transaction', 'headers'];
+    const event = (value: unknown, what: string): string => {
+      if (typeof value !== 'object' || value === null || isArray(value)) {
+        throw host.refuse('output', `${what} must be an event (an object), and is ${kindOf(value)}`);
+      }
+      const { before, after, ...head } = value as Record<string, unknown>;
+      for (const name of keys(head)) {
+        if (!KNOWN.includes(name)) throw host.refuse('output', `${what} has the field "${name}", which no event has`);
+      }
+      const { op, key, headers } = head;
+      if (typeof op !== 'string' || op.length !== 1 || !OPS.includes(op)) {
+        throw host.refuse('output', `${what} has an \`op\` that is not one of c, u, d, r, t, m, s`);
+      }
+      if (key !== undefined && key !== null) row(key, '`key`');
+      if (headers !== undefined && headers !== null) {
+        row(headers, '`headers`');
+        for (const name of keys(headers)) {
+          if (typeof (headers as Record<string, unknown>)[name] !== 'string') {
+            throw host.refuse('output', `the header "${name}" is no text`);
+          }
+        }
+      }
+      const old = before === undefined || before === null ? '' : row(before, '`before`');
+      const now = after === undefined || after === null ? '' : row(after, '`after`');
+      if ((op === 'c' || op === 'u' || op === 'r') && now === '')
+        throw host.refuse('output', `${what} has op ${op} and no \`after\``);
+      return `${write(head)}\t${old}\t${now}`;
+    };
+
+    const input = (text: string): unknown => {
+      let value: unknown;
+      try {
+        value = parse(text);
+      } catch (thrown) {
+        throw host.refuse('parse', `the row is no JSON: ${(thrown as Error).message}`);
+      }
+      if (options.scope !== 'value' && (typeof value !== 'object' || value === null || isArray(value))) {
+        throw host.refuse('parse', 'the row is no JSON object');
+      }
+      return value;
+    };
+
+    const later = async (promise: unknown, finish: (value: unknown) => Result): Promise<Result> =>
+      finish(await promise);
+    const settle = (value: unknown, finish: (value: unknown) => Result): Result | Promise<Result> =>
+      value instanceof Promise ? later(value, finish) : finish(value);
+
+    if (options.scope === 'value') {
+      return (main, second, head) => {
+        const handler = options.keep ? kept : handlerOf();
+        return settle(handler(input(main!), new Context(main, second, head)), (result) =>
+          each(result, (value) => write(value)),
+        );
+      };
+    }
+
+    if (options.scope === 'event') {
+      return (main, second, head) => {
+        if (main !== null) input(main);
+        if (second !== null) input(second);
+        const handler = options.keep ? kept : handlerOf();
+        const ctx = new Context(main, second, head);
+        return settle(handler(eventOf(main, second, head!), ctx), (result) => each(result, event));
+      };
+    }
+
+    if (!options.both) {
+      return (main, second, head) => {
+        const value = input(main!);
+        const handler = options.keep ? kept : handlerOf();
+        const result = handler(value, new Context(main, second, head));
+        return result instanceof Promise ? later(result, rows) : rows(result);
+      };
+    }
+
+    const join = (now: Result, old: Result): Result => {
+      if (now === null) return null;
+      if (typeof now === 'string' && (old === null || typeof old === 'string')) return `${old ?? ''}\t${now}`;
+      const out: string[] = [];
+      for (const one of old === null ? [] : typeof old === 'string' ? [old] : old) out.push(`${one}\t`);
+      for (const one of typeof now === 'string' ? [now] : now) out.push(`\t${one}`);
+      return out;
+    };
+    return (main, second, head) => {
+      const value = input(main!);
+      const ctx = new Context(main, second, head);
+      const handler = options.keep ? kept : handlerOf();
+      const now = settle(handler(value, ctx), rows);
+      if (second === null) return now instanceof Promise ? now.then((text) => join(text, null)) : join(now, null);
+      const oldHandler = options.keep ? kept : handlerOf();
+      const old = settle(oldHandler(input(second), ctx), rows);
+      if (!(now instanceof Promise) && !(old instanceof Promise)) return join(now, old);
+      return (async () => join(await now, await old))();
+    };
+  };
+}

@@ -1,0 +1,227 @@
+// Turns one ES module into a function of its exports, without moving anything: every line and column of the author's code
+// stays where it is, one line further down. Module syntax is overwritten with spaces or with text of no greater length.
+// Refuses, with line and column: what does not parse, top-level await, import.meta, and imports of packages (not built yet).
+
+import type * as Acorn from 'acorn';
+
+export interface Finding {
+  readonly code: 'E_TRANSFORM_SYNTAX' | 'E_NOT_BUILT';
+  readonly message: string;
+  readonly fix?: string;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Thrown with the place in the module's own text. */
+export class ModuleFinding extends Error {
+  readonly finding: Finding;
+  constructor(finding: Finding) {
+    super(finding.message);
+    this.finding = finding;
+  }
+}
+
+export interface Import {
+  readonly specifier: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Rewritten {
+  readonly imports: readonly Import[];
+  readonly hasDefault: boolean;
+  /** The script, when the numbers of the imported modules are known (in the order of `imports`). */
+  script(number: number, imported: readonly number[]): string;
+}
+
+const EXPORTS = '_$m';
+const USE = '_$i';
+
+let acorn: typeof Acorn | undefined;
+
+/** Has to be awaited once before rewriteModule is called: the parser is loaded only where there is code. */
+export async function loadParser(): Promise<void> {
+  acorn ??= await import('acorn');
+}
+
+export function rewriteModule(source: string): Rewritten {
+  const tree = parse(source);
+  const edits: { start: number; end: number; text: string }[] = [];
+  const imports: Import[] = [];
+  const head: ((imported: readonly number[]) => string)[] = [];
+  const tail: string[] = [];
+  const tailOf: ((imported: readonly number[]) => string)[] = [];
+  let hasDefault = false;
+  const wants = (node: Acorn.Literal): number => {
+    imports.push({
+      specifier: String(node.value),
+      line: node.loc!.start.line,
+      column: node.loc!.start.column + 1,
+    });
+    return imports.length - 1;
+  };
+  for (const node of tree.body) {
+    switch (node.type) {
+      case 'ImportDeclaration': {
+        const at = wants(node.source);
+        const names: string[] = [];
+        let all = '';
+        for (const specifier of node.specifiers) {
+          const local = specifier.local.name;
+          if (specifier.type === 'ImportDefaultSpecifier') names.push(`default:${local}`);
+          else if (specifier.type === 'ImportNamespaceSpecifier') all = local;
+          else names.push(`${property(specifier.imported)}:${local}`);
+        }
+        head.push((imported) => {
+          const call = `${USE}(${imported[at]})`;
+          return `${all === '' ? '' : `const ${all}=${call};`}${names.length === 0 ? (all === '' ? `${call};` : '') : `const {${names.join(',')}}=${call};`}`;
+        });
+        edits.push({ start: node.start, end: node.end, text: ';' });
+        break;
+      }
+      case 'ExportDefaultDeclaration': {
+        hasDefault = true;
+        const { declaration } = node;
+        const named =
+          (declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration') &&
+          declaration.id !== null
+            ? declaration.id.name
+            : null;
+        if (named !== null) {
+          edits.push({ start: node.start, end: declaration.start, text: '' });
+          tail.push(`${EXPORTS}.default=${named};`);
+        } else {
+          edits.push({ start: node.start, end: declaration.start, text: `${EXPORTS}.default=` });
+          if (declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration') {
+            edits.push({ start: node.end, end: node.end, text: ';' });
+          }
+        }
+        break;
+      }
+      case 'ExportNamedDeclaration': {
+        if (node.declaration) {
+          edits.push({ start: node.start, end: node.declaration.start, text: '' });
+          for (const name of declared(node.declaration)) tail.push(`${EXPORTS}.${name}=${name};`);
+        } else {
+          edits.push({ start: node.start, end: node.end, text: ';' });
+          const from = node.source ? wants(node.source) : -1;
+          for (const specifier of node.specifiers) {
+            const exported = property(specifier.exported);
+            if (exported === 'default') hasDefault = true;
+            const local = property(specifier.local);
+            if (from < 0) tail.push(`${EXPORTS}[${JSON.stringify(plain(exported))}]=${local};`);
+            else
+              tailOf.push(
+                (imported) =>
+                  `${EXPORTS}[${JSON.stringify(plain(exported))}]=${USE}(${imported[from]})[${JSON.stringify(plain(local))}];`,
+              );
+          }
+        }
+        break;
+      }
+      case 'ExportAllDeclaration': {
+        edits.push({ start: node.start, end: node.end, text: ';' });
+        const from = wants(node.source);
+        const name = node.exported ? plain(property(node.exported)) : null;
+        tailOf.push((imported) =>
+          name === null
+            ? `for(const [k,v] of Object.entries(${USE}(${imported[from]})))if(k!=='default'&&!(k in ${EXPORTS}))${EXPORTS}[k]=v;`
+            : `${EXPORTS}[${JSON.stringify(name)}]=${USE}(${imported[from]});`,
+        );
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  const code = edited(source.startsWith('#!') ? `//${source.slice(2)}` : source, edits);
+  return {
+    imports,
+    hasDefault,
+    script: (number, imported) =>
+      `(function(${EXPORTS},${USE}){"use strict";${head.map((make) => make(imported)).join('')}\n${code}\n;${tail.join('')}${tailOf
+        .map((make) => make(imported))
+        .join('')}})\n//# sourceURL=sluice-module:${number}`,
+  };
+}
+
+function parse(source: string): Acorn.Program {
+  try {
+    return acorn!.parse(source, {
+      ecmaVersion: 'latest',
+      sourceType: 'module',
+      locations: true,
+      allowAwaitOutsideFunction: false,
+      allowHashBang: true,
+    });
+  } catch (error) {
+    if (error instanceof SyntaxError && 'loc' in error) {
+      const { line, column } = error.loc as { line: number; column: number };
+      throw new ModuleFinding({
+        code: 'E_TRANSFORM_SYNTAX',
+        message: error.message.replace(/ \(\d+:\d+\)$/, ''),
+        line,
+        column: column + 1,
+      });
+    }
+    throw new ModuleFinding({
+      code: 'E_TRANSFORM_SYNTAX',
+      message: error instanceof RangeError ? 'the code is nested too deep' : String(error),
+      line: 1,
+      column: 1,
+    });
+  }
+}
+
+function property(node: Acorn.Identifier | Acorn.Literal): string {
+  return node.type === 'Identifier' ? node.name : JSON.stringify(node.value);
+}
+
+function plain(name: string): string {
+  return name.startsWith('"') ? (JSON.parse(name) as string) : name;
+}
+
+function declared(node: Acorn.Declaration): string[] {
+  if (node.type !== 'VariableDeclaration') return node.id === null ? [] : [node.id.name];
+  const names: string[] = [];
+  const visit = (pattern: Acorn.Pattern | null): void => {
+    if (pattern === null) return;
+    switch (pattern.type) {
+      case 'Identifier':
+        names.push(pattern.name);
+        break;
+      case 'ObjectPattern':
+        for (const one of pattern.properties) visit(one.type === 'RestElement' ? one.argument : one.value);
+        break;
+      case 'ArrayPattern':
+        for (const one of pattern.elements) visit(one);
+        break;
+      case 'RestElement':
+        visit(pattern.argument);
+        break;
+      case 'AssignmentPattern':
+        visit(pattern.left);
+        break;
+      default:
+        break;
+    }
+  };
+  for (const one of node.declarations) visit(one.id);
+  return names;
+}
+
+// Overwrites ranges: the new text first, then spaces, with every line break kept, so that nothing after it moves.
+function edited(source: string, edits: readonly { start: number; end: number; text: string }[]): string {
+  let out = '';
+  let at = 0;
+  for (const { start, end, text } of [...edits].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    out += source.slice(at, start) + text;
+    const rest = source.slice(start + Math.min(text.length, end - start), end);
+    const lost = source.slice(start, end).length - rest.length;
+    const breaks = source.slice(start, start + lost).replace(/[^\n]/g, '');
+    out += breaks + rest.replace(/[^\n\r\u2028\u2029]/g, ' ');
+    at = end;
+  }
+  return out + source.slice(at);
+}

@@ -1,0 +1,360 @@
+// The bridge between batches and the sandbox: which texts of an event go in, and what the answers mean for the event.
+// Guarantee: every index of the input stands in exactly one of from, filtered and failed; rows are never parsed here in
+// scope row. (Imports of core are types, and sluice/sdk.)
+
+import type { ErrorPlace } from 'sluice/sdk';
+import {
+  canonical,
+  type EventBatch,
+  type Json,
+  type Logger,
+  type MappedRows,
+  mapBatch,
+  type Op,
+  type Row,
+  type SluiceError,
+  sluiceError,
+  type TransformFailure,
+  type TransformResult,
+  unsafeNumber,
+} from 'sluice/sdk';
+import type { LoadedTransform, TransformIdentity } from '../core/languages.ts';
+import type { TransformRule } from '../core/manifest/model.ts';
+import { type Answer, isRefused, type Loaded, type LogLine, type Refused, type Slice } from '../sandbox/index.ts';
+
+const SLICE_EVENTS = 500;
+const SLICE_LEAST = 50; // below this the crossing costs more than a second child gains
+const SLICE_BYTES = 512 << 10;
+
+export interface BridgeDetails {
+  readonly rule: TransformRule;
+  readonly identity: TransformIdentity;
+  readonly loaded: Loaded;
+  readonly children: number;
+  readonly log: Logger;
+  place(module: number, line: number, column: number): ErrorPlace;
+}
+
+/** What is done with one event. */
+const PASS = 0; // passes by the function, with its key alone
+const RUN = 1; // its row goes through the function
+const FAIL = 2;
+
+export function bridgeTransform(details: BridgeDetails): LoadedTransform {
+  const { rule, loaded, identity } = details;
+  const byEvent = rule.scope === 'event';
+  const both = !byEvent && rule.images === 'both';
+
+  function mainOf(batch: EventBatch, i: number): string | null {
+    return !byEvent && batch.op(i) === 'd' ? batch.before(i) : batch.after(i);
+  }
+
+  function planOf(batch: EventBatch, i: number): number {
+    if (byEvent) return RUN;
+    switch (batch.op(i)) {
+      case 'c':
+      case 'u':
+      case 'r':
+        return batch.after(i) === null ? PASS : RUN;
+      case 'd':
+        return batch.wholeBefore(i) && batch.before(i) !== null ? RUN : PASS;
+      default:
+        return PASS;
+    }
+  }
+
+  // Looked at before the guest parses: a number that does not survive a double is the source's failure (invariant 6).
+  function inputError(batch: EventBatch, i: number): SluiceError | null {
+    for (const text of [batch.after(i), batch.before(i)]) {
+      if (text === null) continue;
+      if (text.length * 3 > rule.limits.input && Buffer.byteLength(text) > rule.limits.input) {
+        return sluiceError('E_TRANSFORM_INPUT', {
+          message: `the event has a row of ${Buffer.byteLength(text)} bytes, and limits.input is ${rule.limits.input}`,
+          at: { file: rule.file },
+        });
+      }
+      if (batch.typed) continue;
+      const bad = unsafeNumber(text);
+      if (bad !== null) {
+        return sluiceError('E_EVENT_NUMBER', {
+          message: `the row holds a number of ${bad.length} characters that does not survive a double`,
+        });
+      }
+    }
+    return null;
+  }
+
+  function sliceOf(batch: EventBatch, indices: Uint32Array, from: number, to: number): Slice {
+    const at = (i: number): number => indices[from + i]!;
+    const second = (i: number): string | null => {
+      const index = at(i);
+      if (byEvent) return batch.before(index);
+      if (batch.op(index) === 'd') return null;
+      if (both && !(batch.op(index) === 'u' && batch.wholeBefore(index))) return null;
+      return batch.before(index);
+    };
+    return {
+      length: to - from,
+      seconds: both,
+      main: (i) => mainOf(batch, at(i)),
+      second,
+      head(i) {
+        const index = at(i);
+        const head = batch.head(index);
+        // an old image that the function does not run on is still a part of ctx.event
+        if (!both || batch.op(index) === 'd' || second(i) !== null) return head;
+        return `${head.slice(0, -1)},"before":${batch.before(index) ?? 'null'}}`;
+      },
+      id: (i) => batch.id(at(i)),
+      time: (i) => batch.ts(at(i)),
+    };
+  }
+
+  async function apply(
+    batch: EventBatch,
+    signal: AbortSignal,
+    options: { readonly fresh?: boolean } = {},
+  ): Promise<TransformResult> {
+    signal.throwIfAborted();
+    const plans = new Uint8Array(batch.length);
+    const answers = new Array<Answer>(batch.length);
+    const errors = new Map<number, SluiceError>();
+    const running: number[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const plan = planOf(batch, i);
+      plans[i] = plan;
+      if (plan !== RUN) continue;
+      const error = inputError(batch, i);
+      if (error !== null) {
+        plans[i] = FAIL;
+        errors.set(i, error);
+      } else {
+        running.push(i);
+      }
+    }
+    const indices = Uint32Array.from(running);
+    await Promise.all(
+      slices(batch, indices).map(async ([from, to]) => {
+        const slice = sliceOf(batch, indices, from, to);
+        const found = await loaded.run(slice, { fresh: options.fresh ?? false, signal });
+        for (let i = 0; i < found.answers.length; i++) answers[indices[from + i]!] = found.answers[i]!;
+        deliverLogs(batch, indices, from, found.logs, found.dropped);
+      }),
+    );
+    return assemble(batch, plans, answers, errors);
+  }
+
+  function slices(batch: EventBatch, indices: Uint32Array): [number, number][] {
+    const most = Math.min(SLICE_EVENTS, Math.max(SLICE_LEAST, Math.ceil(indices.length / details.children)));
+    const out: [number, number][] = [];
+    let from = 0;
+    let bytes = 0;
+    for (let j = 0; j < indices.length; j++) {
+      const size = mainOf(batch, indices[j]!)?.length ?? 0;
+      if (j > from && (j - from >= most || bytes + size > SLICE_BYTES)) {
+        out.push([from, j]);
+        from = j;
+        bytes = 0;
+      }
+      bytes += size;
+    }
+    if (from < indices.length) out.push([from, indices.length]);
+    return out;
+  }
+
+  function deliverLogs(
+    batch: EventBatch,
+    indices: Uint32Array,
+    from: number,
+    logs: readonly LogLine[],
+    dropped: number,
+  ): void {
+    for (const line of logs) {
+      const index = indices[from + line.index];
+      if (index === undefined) continue;
+      const at = line.place === null ? {} : { at: details.place(...own(line.place)) };
+      const level = line.level in LEVELS ? line.level : 'info';
+      details.log[level]({ transform: rule.id, event: batch.id(index), ...at }, line.text);
+    }
+    if (dropped > 0) {
+      details.log.warn({ transform: rule.id, dropped }, 'log lines beyond limits.logs were dropped');
+    }
+  }
+
+  // Puts the outputs side by side for mapBatch.
+  function assemble(
+    batch: EventBatch,
+    plans: Uint8Array,
+    answers: readonly Answer[],
+    errors: Map<number, SluiceError>,
+  ): TransformResult {
+    const from: number[] = [];
+    const part: number[] = [];
+    const before: (string | null)[] = [];
+    const after: (string | null)[] = [];
+    const filtered: number[] = [];
+    const failed: TransformFailure[] = [];
+    const changed: Change = new Map();
+
+    const outputs = { from, part, before, after, changed };
+    for (let i = 0; i < batch.length; i++) {
+      if (plans[i] === FAIL) {
+        failed.push({ index: i, error: errors.get(i)! });
+        continue;
+      }
+      if (plans[i] === PASS) {
+        const op = batch.op(i);
+        from.push(i);
+        part.push(-1);
+        before.push(batch.before(i) === null ? null : keyText(batch, i));
+        // a schema change and a message are no images of a row: there is nothing in them to cut
+        after.push(op === 's' || op === 'm' ? batch.after(i) : null);
+        continue;
+      }
+      const answer = answers[i]!;
+      if (answer === null) {
+        filtered.push(i);
+      } else if (isRefused(answer)) {
+        failed.push({ index: i, error: errorOf(answer) });
+      } else {
+        const start = from.length;
+        const found = typeof answer === 'string' ? [answer] : answer;
+        let error: SluiceError | null = null;
+        for (let k = 0; k < found.length && error === null; k++) {
+          error = output(outputs, batch, i, found[k]!, found.length > 1 ? k : -1);
+        }
+        if (error !== null) {
+          for (let j = start; j < from.length; j++) changed.delete(j);
+          for (const list of [from, part, before, after]) list.length = start;
+          failed.push({ index: i, error });
+        }
+      }
+    }
+    const rows: MappedRows = {
+      from: Uint32Array.from(from),
+      part: Int32Array.from(part),
+      before,
+      after,
+      ...(changed.size === 0 ? {} : { changed }),
+    };
+    return { out: mapBatch(batch, rows), from: rows.from, filtered: Uint32Array.from(filtered), failed };
+  }
+
+  function output(into: Outputs, batch: EventBatch, i: number, text: string, part: number): SluiceError | null {
+    const isDelete = !byEvent && batch.op(i) === 'd';
+    let old: string | null;
+    let now: string | null;
+    if (byEvent) {
+      const [head, first, second] = text.split('\t') as [string, string, string];
+      old = first === '' ? null : first;
+      now = second === '' ? null : second;
+      if (head !== batch.head(i)) {
+        const change = compareHeads(batch, i, head);
+        if (change instanceof Error) return change;
+        if (change !== null) into.changed.set(into.from.length, change);
+      }
+    } else if (both) {
+      const [first, second] = text.split('\t') as [string, string];
+      old = first === '' ? null : first;
+      now = second === '' ? null : second;
+      if (isDelete) {
+        old = now; // of a delete the one image that went through is the old one
+        now = null;
+      } else if (now === null) {
+        into.changed.set(into.from.length, { op: 'd' });
+      } else if (old === null && part < 0 && batch.before(i) !== null && !batch.wholeBefore(i)) {
+        old = keyText(batch, i);
+      }
+    } else if (isDelete) {
+      old = text; // a delete's result stands whole as `before`
+      now = null;
+    } else {
+      // Its old image did not pass the function: a masked row must not leave in clear that way.
+      old = batch.before(i) === null ? null : keyText(batch, i);
+      now = text;
+    }
+    into.from.push(i);
+    into.part.push(part);
+    into.before.push(old);
+    into.after.push(now);
+    return null;
+  }
+
+  function compareHeads(batch: EventBatch, i: number, text: string): HeadChange | SluiceError | null {
+    const given = JSON.parse(text) as Record<string, Json | undefined>;
+    const own = JSON.parse(batch.head(i)) as Record<string, Json | undefined>;
+    for (const name of ['id', 'source', 'transaction']) {
+      if (given[name] === undefined ? own[name] !== undefined : canonical(given[name]) !== canonical(own[name])) {
+        return sluiceError('E_TRANSFORM_ENVELOPE', {
+          message: `the transform ${given[name] === undefined ? 'dropped' : 'changed'} \`${name}\`, which is the engine's`,
+          fix: 'return { ...event, after: … } and leave id, source and transaction as they are',
+          at: { file: rule.file },
+        });
+      }
+    }
+    const change: { op?: Op; key?: Row | null; headers?: Record<string, string> } = {};
+    if (given['op'] !== own['op']) change.op = given['op'] as Op;
+    if (canonical(given['key']) !== canonical(own['key'])) change.key = (given['key'] ?? null) as Row | null;
+    if (canonical(given['headers']) !== canonical(own['headers'])) {
+      change.headers = (given['headers'] ?? {}) as Record<string, string>;
+    }
+    if ((change.op ?? own['op']) === 'd' && (change.key === undefined ? own['key'] : change.key) === null) {
+      const { before } = { before: text };
+      if (before === '') return null;
+    }
+    return Object.keys(change).length === 0 ? null : change;
+  }
+
+  function errorOf(refused: Refused): SluiceError {
+    const { why, place } = refused;
+    const at = place === null ? { file: rule.file } : details.place(...own(place));
+    const known = REASONS[why];
+    if (known === undefined) return sluiceError('E_TRANSFORM_RUNTIME', { message: refused.message, at });
+    const [code, message] = known;
+    const text = refused.message === '' ? message(rule) : refused.message;
+    return code.startsWith('E_EVENT') ? sluiceError(code, { message: text }) : sluiceError(code, { message: text, at });
+  }
+
+  return {
+    identity,
+    apply,
+    [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose](),
+  };
+}
+
+type HeadChange = { readonly op?: Op; readonly key?: Row | null; readonly headers?: Readonly<Record<string, string>> };
+type Change = Map<number, HeadChange>;
+
+interface Outputs {
+  readonly from: number[];
+  readonly part: number[];
+  readonly before: (string | null)[];
+  readonly after: (string | null)[];
+  readonly changed: Change;
+}
+
+const LEVELS = { debug: 1, info: 1, warn: 1, error: 1 };
+
+const REASONS: Readonly<Record<string, readonly [string, (rule: TransformRule) => string] | undefined>> = {
+  parse: ['E_EVENT_PARSE', () => 'the row is no JSON object'],
+  output: ['E_TRANSFORM_OUTPUT', () => 'the result is no valid row or event'],
+  shape: ['E_TRANSFORM_LOAD', () => 'the module has no default export that is a function'],
+  fan_out: ['E_TRANSFORM_FAN_OUT', () => 'too many results'],
+  depth: ['E_TRANSFORM_DEPTH', () => 'nested too deep'],
+  timeout: ['E_TRANSFORM_TIMEOUT', ({ limits }) => `the transform took longer than ${limits.timeout} ms on this event`],
+  memory: [
+    'E_TRANSFORM_MEMORY',
+    ({ limits }) => `the transform took more than its ${limits.memory} bytes of memory on this event`,
+  ],
+  crash: ['E_TRANSFORM_CRASH', () => 'the transform ended its sandbox on this event'],
+};
+
+// The modules are one line further down in the script that runs.
+function own([module, line, column]: readonly [number, number, number]): [number, number, number] {
+  return [module, line - 1, column];
+}
+
+function keyText(batch: EventBatch, i: number): string | null {
+  const key = batch.oldKey(i) ?? batch.key(i);
+  return key === null ? null : JSON.stringify(key);
+}
