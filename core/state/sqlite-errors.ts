@@ -79,8 +79,14 @@ export function stateError(thrown: unknown, doing: 'open' | 'read' | 'write'): S
         cause,
       });
     default:
-      return sluiceError(code, { message: `the state store ${what}: ${messageOf(thrown)}`, fix: fixOf(thrown), cause });
+      return sluiceError(code, { message: `the state store ${what}: ${reasonOf(thrown)}`, fix: fixOf(thrown), cause });
   }
+}
+
+// A message of the file system holds the path, which is a configuration value: its code says as much.
+function reasonOf(thrown: unknown): string {
+  const { code, syscall } = (thrown ?? {}) as { code?: unknown; syscall?: unknown };
+  return typeof syscall === 'string' ? `${String(code)} (${syscall})` : messageOf(thrown);
 }
 
 // Of what the file system says before SQLite is asked.

@@ -49,6 +49,18 @@ describe('files', () => {
     for (const name of names) expect([name, modeOf(folder.file(`a/b/${name}`))]).toEqual([name, '600']);
   });
 
+  test('every commit is synced: the log is on, and no connection is left with weaker settings', () => {
+    using folder = tempFolder();
+    for (let time = 0; time < 2; time++) {
+      const { db, close } = openTables(folder.file('state.db'));
+      const settings = ['journal_mode', 'synchronous', 'foreign_keys'].map((name) =>
+        db.prepare(`pragma ${name}`).get(),
+      );
+      expect(settings).toEqual([{ journal_mode: 'wal' }, { synchronous: 2 }, { foreign_keys: 1 }]);
+      close();
+    }
+  });
+
   test('rights that others have on an existing store are taken away', async () => {
     using folder = tempFolder();
     const path = folder.file('state.db');
@@ -65,7 +77,9 @@ describe('files', () => {
     using folder = tempFolder();
     const path = folder.file(what === 'a folder' ? 'state.db' : 'file/state.db');
     make(path);
-    await expect(openSqliteStore({ path })).rejects.toMatchObject(error('E_STATE_OPEN', /cannot be opened/));
+    const opened = openSqliteStore({ path });
+    await expect(opened).rejects.toMatchObject(error('E_STATE_OPEN', /cannot be opened/));
+    await expect(opened).rejects.not.toThrow(folder.path); // a configuration value
   });
 
   test('a database of something else is refused and not touched', async () => {

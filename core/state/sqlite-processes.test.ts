@@ -127,9 +127,12 @@ test('when the worker is lost, calls fail and say so, what was confirmed is safe
   await using _ = await store.lock('a');
   await store.write({ checkpoint: checkpointOf('a', 1) });
 
+  using blocker = new DatabaseSync(path);
+  blocker.exec('begin immediate'); // so that the write is under way and cannot be done when the worker goes
   const underWay = store.write({ deadLetters: [letterOf('a', 'e1')] });
   const refused = expect(underWay).rejects.toMatchObject({ code: 'E_STATE_WRITE', permanent: true });
   const ended = worker!.terminate();
+  blocker.exec('rollback');
   await refused;
   await ended;
   await expect(store.loadCheckpoint('a')).rejects.toMatchObject({ code: 'E_STATE_WRITE', fix: expect.any(String) });

@@ -158,7 +158,9 @@ export interface StateStore extends AsyncDisposable {
   saveStatus(status: LiveStatus): Promise<void>;
   statuses(): Promise<readonly LiveStatus[]>;
 
+  /** Of each of their streams the newest `keep` stay. */
   addCaptures(captures: readonly Capture[], keep: number): Promise<void>;
+  /** Newest first. */
   captures(stream: string, limit: number): Promise<readonly Capture[]>;
 
   /**
