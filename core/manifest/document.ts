@@ -17,6 +17,7 @@ import {
 import { escapePointer, type Finding, findingOf } from './finding.ts';
 import { hasPlaceholder, interpolate, type Surroundings } from './interpolate.ts';
 import { looksSecret, type Places, placesOf, type Range } from './places.ts';
+import { type Protected, protect } from './protect.ts';
 import { scalarOf } from './scalar.ts';
 import type { Secrets } from './secrets.ts';
 import { syntaxFindings } from './syntax.ts';
@@ -54,7 +55,8 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
   const findings: Finding[] = [];
   const unresolved = new Set<string>();
   const scalars = new Map<string, Scalar>();
-  const doc = parseDocument(text, {
+  const kept = protect(text);
+  const doc = parseDocument(kept.text, {
     lineCounter: lines,
     version: '1.2',
     merge: true,
@@ -62,7 +64,7 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
     uniqueKeys: false, // looked for below, to name the first place
     keepSourceTokens: false,
   });
-  const syntax = syntaxFindings(doc, text, places);
+  const syntax = syntaxFindings(doc, places);
   findings.push(...syntax.findings);
 
   const anchors = new Map<string, Node>();
@@ -70,6 +72,8 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
   /** Values under keys that stand twice: not read, but in the text. */
   const dropped: Range[] = [];
   let aliased = 0;
+  /** How many brackets are around. */
+  let flow = 0;
 
   const rangeOf = (node: Node | null | undefined, fallback: number): Range => {
     const range = node?.range;
@@ -102,7 +106,9 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
     const anchor = (node as { anchor?: string }).anchor;
     if (anchor !== undefined) anchors.set(anchor, node);
     if (isScalar(node)) return scalarValue(node, start, pointer);
+    const inFlow = (node as { flow?: boolean }).flow === true ? 1 : 0;
     open.add(node);
+    flow += inFlow;
     try {
       if (isSeq(node)) {
         return node.items.map((item, i) => {
@@ -115,6 +121,7 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
       if (isMap(node))
         return mapValue(node.items as { key: Node | null; value: Node | null }[], start, pointer, depth, viaAlias);
     } finally {
+      flow -= inFlow;
       open.delete(node);
     }
     return null;
@@ -132,7 +139,7 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
     const merged: { node: Node; at: number }[] = [];
     for (const item of items) {
       const keyRange = rangeOf(item.key, start);
-      const key = keyOf(item.key);
+      const key = keyOf(item.key, kept);
       if (key === null) {
         complain(
           keyRange[0],
@@ -192,7 +199,7 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
         continue;
       }
       const fresh = (map.items as { key: Node | null; value: Node | null }[]).filter((item) => {
-        const key = keyOf(item.key);
+        const key = keyOf(item.key, kept);
         return key !== null && (key === '<<' || !own.has(key));
       });
       open.add(map);
@@ -220,6 +227,14 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
 
   function scalarValue(node: Scalar, start: number, pointer: string): unknown {
     scalars.set(pointer, node);
+    if (kept.has(node.source ?? '')) {
+      if (flow > 0 && node.type === Scalar.PLAIN) {
+        const message = 'a placeholder within brackets needs quotes';
+        complain(start, pointer, 'E_MANIFEST_SYNTAX', message, 'write "${env:NAME}", or no brackets');
+      }
+      node.source = kept.restore(node.source ?? '');
+      if (typeof node.value === 'string') node.value = kept.restore(node.value);
+    }
     if (typeof node.value !== 'string') {
       const source = node.source;
       const long = typeof node.value === 'number' && Number.isInteger(node.value) && !Number.isSafeInteger(node.value);
@@ -270,10 +285,10 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
   };
 }
 
-function keyOf(node: Node | null): string | null {
+function keyOf(node: Node | null, kept: Protected): string | null {
   if (node === null || !isScalar(node)) return null;
   if (node.value === null || node.value === undefined || typeof node.value === 'symbol') return node.source ?? 'null';
-  return typeof node.value === 'object' ? null : String(node.source ?? node.value);
+  return typeof node.value === 'object' ? null : kept.restore(String(node.source ?? node.value));
 }
 
 // The place of a placeholder within its scalar: found again in the source, since escapes and folding move things about.

@@ -24,9 +24,9 @@ const otherNames: Readonly<Record<string, string>> = {
 
 /** @example nearest('retry_polcy', ['retry_policy', 'batch']) // 'retry_policy' */
 export function nearest(word: string, known: readonly string[]): string | null {
-  const other = Object.hasOwn(otherNames, word) ? otherNames[word] : undefined;
-  if (other !== undefined && known.includes(other)) return other;
   const plain = simplified(word);
+  const other = Object.hasOwn(otherNames, plain) ? otherNames[plain] : undefined;
+  if (other !== undefined && known.includes(other)) return other;
   let best: string | null = null;
   let bestDistance = Math.min(3, Math.floor(plain.length / 3)) + 1;
   for (const candidate of known) {

@@ -53,7 +53,7 @@ function misspeltKeys(errors: readonly ErrorObject[]): Set<string> {
   const meant = new Set<string>();
   for (const error of errors) {
     if (error.keyword !== 'additionalProperties') continue;
-    const known = Object.keys((error.parentSchema?.['properties'] ?? {}) as object);
+    const known = keysOf((error.parentSchema ?? {}) as AnySchema);
     const near = nearest(String(error.params['additionalProperty']), known);
     if (near !== null) meant.add(`${error.instancePath}/${near}`);
   }
@@ -94,7 +94,7 @@ function problemOf(error: ErrorObject, below: string, options: CheckOptions): Pr
   switch (error.keyword) {
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
-      const known = Object.keys((schema['properties'] ?? {}) as object);
+      const known = keysOf(schema);
       return unknownKey(path, key, name, path === '' ? [...known, ...(options.alsoKnown ?? [])] : known, options);
     }
     case 'required': {
@@ -161,6 +161,12 @@ function problemOf(error: ErrorObject, below: string, options: CheckOptions): Pr
     default:
       return say(`breaks the rule \`${error.keyword}\` of its schema`, 'see the schema');
   }
+}
+
+// Without those that are planned: to be sent from one mistake into the next helps nobody.
+function keysOf(schema: AnySchema): string[] {
+  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, AnySchema>>;
+  return Object.keys(properties).filter((key) => properties[key]?.['notBuilt'] === undefined);
 }
 
 function invalid(path: string, message: string, fix: string, options: CheckOptions): Problem {

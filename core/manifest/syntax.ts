@@ -1,5 +1,5 @@
 // The findings of the YAML parser in plain words, and whether the tree behind them can still be trusted.
-// One finding a line: a parser that has lost its way complains many times about one mistake.
+// Refuses to repeat a parser that has lost its way: it complains many times about one mistake.
 
 import type { Document } from 'yaml';
 import { type Finding, findingOf } from './finding.ts';
@@ -30,30 +30,16 @@ const WORDS: Readonly<Record<string, readonly [message: string, fix: string]>> =
   UNEXPECTED_TOKEN: ['this cannot stand here', 'put the text in quotes, or check the line above'],
 };
 
-export function syntaxFindings(doc: Document, text: string, places: Places): { findings: Finding[]; sound: boolean } {
+export function syntaxFindings(doc: Document, places: Places): { findings: Finding[]; sound: boolean } {
   const findings: Finding[] = [];
-  const lines = new Set<number>();
   let sound = true;
   for (const error of [...doc.errors, ...doc.warnings]) {
-    if (!HARMLESS.has(error.code)) sound = false;
-    const at = places.atOffset(error.pos[0]);
-    if (lines.has(at.line ?? 0)) continue;
-    lines.add(at.line ?? 0);
-    findings.push(findingOf('E_MANIFEST_SYNTAX', { ...inWords(error.code, lineAround(text, error.pos[0])), at }));
+    const harmless = HARMLESS.has(error.code);
+    // after the first the parser has lost its way, and what it says of the rest is about its own guesses; tabs are tabs
+    if (!harmless && !sound && error.code !== 'TAB_AS_INDENT') continue;
+    if (!harmless) sound = false;
+    const [message, fix] = WORDS[error.code] ?? ['this is no YAML', 'check the line'];
+    findings.push(findingOf('E_MANIFEST_SYNTAX', { message, fix, at: places.atOffset(error.pos[0]) }));
   }
   return { findings, sound };
-}
-
-function inWords(code: string, line: string): { message: string; fix: string } {
-  if (code === 'UNEXPECTED_TOKEN' && /\$\{(env|file):/.test(line)) {
-    return { message: 'a placeholder within brackets needs quotes', fix: 'write "${env:NAME}"' };
-  }
-  const words = WORDS[code] ?? ['this is no YAML', 'check the line'];
-  return { message: words[0], fix: words[1] };
-}
-
-function lineAround(text: string, offset: number): string {
-  const from = text.lastIndexOf('\n', offset - 1) + 1;
-  const to = text.indexOf('\n', offset);
-  return text.slice(from, to < 0 ? text.length : to);
 }

@@ -210,7 +210,7 @@ async function compile(work: Work, rule: TransformRule, pointer: string, compile
     const inManifest = data.at?.file === undefined || data.at.file === work.file;
     const at = data.at?.line === undefined ? place : { ...data.at, file: data.at.file ?? rule.file };
     const pointed = inManifest && place.pointer !== undefined ? { ...at, pointer: place.pointer } : at;
-    work.findings.push({ ...data, at: pointed, severity: 'error' });
+    work.findings.push({ ...data, fix: data.fix ?? 'mend the code there', at: pointed, severity: 'error' });
   }
 }
 

@@ -74,7 +74,9 @@ export function workOn(
     return true;
   };
   const report = (problem: Problem): void => {
-    if (!isResolved(problem.pointer)) return;
+    // of a key that should not be there it does not matter what its value would be
+    const about = problem.on === 'key' ? problem.pointer.slice(0, problem.pointer.lastIndexOf('/')) : problem.pointer;
+    if (!isResolved(about)) return;
     findings.push(
       findingOf(problem.code, {
         message: problem.message,
