@@ -4,7 +4,16 @@
 // Refuses, in `format: row`, events that have no row: to print nothing for a delete would lose it in silence.
 
 import type { Writable } from 'node:stream';
-import { allOk, codesOf, type EventBatch, holdTracker, type Sink, sluiceError, type WriteResult } from 'sluice/sdk';
+import {
+  allOk,
+  codesOf,
+  type EventBatch,
+  type HoldTracker,
+  holdTracker,
+  type Sink,
+  sluiceError,
+  type WriteResult,
+} from 'sluice/sdk';
 import type { SinkConfig } from './config.ts';
 import { eventLine, prettyLines, rowLine } from './lines.ts';
 
@@ -69,8 +78,7 @@ function layOut(batch: EventBatch, format: SinkConfig['format']): { texts: strin
   const tracker = holdTracker(batch, undefined);
   for (let i = 0; i < batch.length; i++) {
     // Invariant 3: nothing of a key passes an event of it that was rejected.
-    if (tracker.isHeld(i)) {
-      tracker.hold(i);
+    if (isHeld(tracker, i)) {
       results[i] = HELD;
       continue;
     }
@@ -89,6 +97,17 @@ function layOut(batch: EventBatch, format: SinkConfig['format']): { texts: strin
     texts.push(line);
   }
   return { texts, results };
+}
+
+function isHeld(tracker: HoldTracker, i: number): boolean {
+  try {
+    if (!tracker.isHeld(i)) return false;
+    tracker.hold(i);
+  } catch {
+    // The row is no JSON, so its key is not known: it waits its turn, and the first of a write is never held. A throw would
+    // say that standard output is away, and hold the stream for ever.
+  }
+  return true;
 }
 
 function outError(error: Error): Error {
