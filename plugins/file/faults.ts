@@ -47,6 +47,7 @@ const SINK: Readonly<Record<string, readonly [message: string, fix: string]>> = 
   EROFS: ['the file system is read-only', 'mount it for writing, or name another path'],
   EISDIR: ['the path is a folder', 'name a file'],
   ENOTDIR: ['a part of the path is no folder', 'check the path'],
+  EEXIST: ['a part of the path is no folder', 'check the path'],
   EMFILE: ['too many files are open', 'raise the limit of open files'],
 };
 

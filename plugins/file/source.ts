@@ -25,6 +25,8 @@ interface Reading {
   readonly generation: number;
   tag: string;
   head: Buffer | null;
+  /** The file that stands at the path now. Opened as soon as it is seen: by the time it is read, it may be renamed too. */
+  successor: Text | null;
 }
 
 export function fileSource(config: SourceConfig, context: Context): Source<FilePosition> {
@@ -60,11 +62,10 @@ export function fileSource(config: SourceConfig, context: Context): Source<FileP
     return { batch: toBatch(records, reading.tag), position };
   }
 
-  // One text to its end; for a followed file, to the moment when another one takes its place.
+  // One text to its end; for a followed file, to the moment when it is cut or another one, its successor, takes its place.
   async function* readText(reading: Reading, wake: Wake | null, signal: AbortSignal): AsyncGenerator<Item> {
     const { text, scanner } = reading;
     let records = newRecords();
-    let replaced = false;
     while (!signal.aborted) {
       let chunk: Buffer | null;
       try {
@@ -87,18 +88,27 @@ export function fileSource(config: SourceConfig, context: Context): Source<FileP
         records = newRecords();
         if (signal.aborted) return;
       }
-      const cut = wake !== null && !(await text.intact());
-      if (cut) context.log.warn({}, 'the file was cut while it was followed; reading from its beginning');
-      if (wake === null || cut || replaced) {
-        scanner.end(records);
-        if (records.texts.length > 0) yield await item(reading, records);
+      if (wake === null || reading.successor !== null) {
+        yield* rest(reading, records);
         return;
       }
-      replaced = await isReplaced(path, text.ino);
+      reading.successor = await successorOf(text, path);
       // The writer may still have the old file open for a moment after the rename: look once more after a poll.
-      if (replaced) await pause(config.poll, signal);
+      if (reading.successor !== null) await pause(config.poll, signal);
       else await wake.wait(signal);
+      // Before anything is read on: in a file that was cut and has grown again, the place means nothing.
+      if (!signal.aborted && !(await text.intact())) {
+        context.log.warn({}, 'the file was cut while it was followed; reading from its beginning');
+        yield* rest(reading, records);
+        return;
+      }
     }
+  }
+
+  // The text has ended: a last line without a newline is a line now.
+  async function* rest(reading: Reading, records: Records): AsyncGenerator<Item> {
+    reading.scanner.end(records);
+    if (records.texts.length > 0) yield await item(reading, records);
   }
 
   async function* read(from: FilePosition | null, signal: AbortSignal): AsyncGenerator<Item> {
@@ -110,9 +120,15 @@ export function fileSource(config: SourceConfig, context: Context): Source<FileP
       if (follow && open.gzip) throw notFollowed('a gzip file', path);
       const scanner = at === null || at.offset === 0 ? await begin(open, wake, limits, signal) : resume(at, limits);
       if (scanner === null) return;
-      yield* readText({ text: open, scanner, generation, tag: at?.tag ?? '', head: null }, wake, signal);
-      if (wake === null || signal.aborted) return;
-      const next = await nextText(path, wake, signal);
+      const reading: Reading = { text: open, scanner, generation, tag: at?.tag ?? '', head: null, successor: null };
+      let next: Text | null = null;
+      try {
+        yield* readText(reading, wake, signal);
+        if (wake === null || signal.aborted) return;
+        next = reading.successor ?? (await openAgain(path, wake, signal));
+      } finally {
+        if (next === null) await reading.successor?.[Symbol.asyncDispose]();
+      }
       if (next === null) return;
       text = next;
       generation++;
@@ -182,13 +198,13 @@ function notFollowed(what: string, path: string): Error {
   });
 }
 
-// Another file stands at the path. While none does, the new one is still to come.
-async function isReplaced(path: string, ino: string): Promise<boolean> {
+// null while the same file stands at the path, and while none does: then the new one is still to come.
+async function successorOf(text: Text, path: string): Promise<Text | null> {
   const now = await stat(path, { bigint: true }).catch(() => null);
-  return now !== null && String(now.ino) !== ino;
+  return now === null || String(now.ino) === text.ino ? null : openText(path, false);
 }
 
-async function nextText(path: string, wake: Wake, signal: AbortSignal): Promise<Text | null> {
+async function openAgain(path: string, wake: Wake, signal: AbortSignal): Promise<Text | null> {
   while (!signal.aborted) {
     if ((await stat(path).catch(() => null)) !== null) return openText(path, false);
     await wake.wait(signal);
