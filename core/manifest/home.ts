@@ -10,14 +10,22 @@ export function homeOf(
   pointer: string,
   choice: string | undefined,
   sinks: readonly SinkConfig[],
-  letterSinks: ReadonlySet<string>,
+  known: {
+    readonly letterSinks: ReadonlySet<string>;
+    /** All that are declared, also those with findings. */
+    readonly ids: readonly string[];
+    /** False when some sink has findings: it might have been a candidate. */
+    readonly whole: boolean;
+  },
 ): string | null {
+  const { letterSinks } = known;
   const at = `${pointer}/checkpoint`;
   if (choice === 'state') return null;
   const candidates = sinks.filter((sink) => !letterSinks.has(sink.id) && canBeHome(sink)).map((sink) => sink.id);
   if (choice !== undefined) {
-    if (!checkReference(work, at, choice, [...sinks.map((sink) => sink.id), 'state'], 'sink')) return null;
+    if (!checkReference(work, at, choice, [...known.ids, 'state'], 'sink')) return null;
     if (candidates.includes(choice)) return choice;
+    if (!letterSinks.has(choice) && !sinks.some((sink) => sink.id === choice)) return null; // it has findings of its own
     const why = letterSinks.has(choice)
       ? 'gets dead letters only'
       : 'cannot write rows and checkpoint in one transaction';
@@ -35,7 +43,7 @@ export function homeOf(
       'key',
     );
   }
-  return candidates[0] ?? null;
+  return known.whole ? (candidates[0] ?? null) : null;
 }
 
 function canBeHome(sink: SinkConfig): boolean {

@@ -15,7 +15,7 @@ import type { Manifest, TransformRule } from './model.ts';
 import { masked, maskedByLine } from './places.ts';
 import { secretsOf } from './secrets.ts';
 import { streamOf } from './streams.ts';
-import { checkTopology, type PlacedStream } from './topology.ts';
+import { checkTopology } from './topology.ts';
 import { type Compiler, languageNames, ruleOf } from './transformations.ts';
 import { type ResolvePlugin, type Work, workOn } from './work.ts';
 import { manifestSchema, type WrittenManifest } from './written.ts';
@@ -111,21 +111,21 @@ async function build(work: Work, options: LoadOptions): Promise<Manifest | null>
   const known = new Map<string, TransformRule>();
   for (const rule of rules) if (rule !== null && !known.has(rule.id)) known.set(rule.id, rule);
   const streams = await Promise.all(
-    (written.streams ?? []).map(async (stream, i): Promise<PlacedStream | null> => {
-      const pointer = `/streams/${i}`;
-      const built =
-        stream === undefined ? null : await streamOf(work, stream, pointer, { auths, ruleIds, rules: known });
-      return built === null ? null : { stream: built, pointer };
-    }),
+    (written.streams ?? []).map(async (stream, i) =>
+      stream === undefined ? null : streamOf(work, stream, `/streams/${i}`, { auths, ruleIds, rules: known }),
+    ),
   );
-  const placed = streams.filter((stream) => stream !== null);
-  checkTopology(work, placed);
+  const built = streams.filter((each) => each !== null);
+  checkTopology(
+    work,
+    built.map(({ ends }) => ends),
+  );
   return {
     file: work.file,
     dir: work.dir,
     service: written.service,
     transformations: rules.filter((rule) => rule !== null),
-    streams: placed.map(({ stream }) => stream),
+    streams: built.flatMap(({ stream }) => stream ?? []),
     secrets: [],
   };
 }

@@ -191,6 +191,25 @@ describe('places', () => {
     expect(await found(many(db.replace('table: b', 'table: c')))).toEqual([]);
   });
 
+  it('are compared also where other ends have mistakes, and `#*` is every table', async () => {
+    const sinks = 'sinks: [{ id: n, type: nothing }, { id: o, type: file, path: a, required: false }]';
+    expect(await found(many(`source: { type: file, path: a }, ${sinks}`))).toEqual([
+      'E_PLUGIN_NOT_FOUND /streams/0/sinks/0/type',
+      'E_MANIFEST_SAME_PLACE /streams/0/sinks/1',
+      '~E_MANIFEST_NO_EFFECT /streams/0/sinks/1/required',
+    ]);
+    const db = (tables: string, table: string): string =>
+      `source: { type: db, url: long-secret, tables: [${tables}] }, sinks: [{ id: o, type: db, url: long-secret, table: ${table} }]`;
+    for (const [tables, table] of [
+      ['a', '"*"'],
+      ['"*"', 'b'],
+      ['"*"', '"*"'],
+    ] as const) {
+      expect(await found(many(db(tables, table)))).toEqual(['E_MANIFEST_SAME_PLACE /streams/0/sinks/0']);
+    }
+    expect(await found(many(db('a', 'b')))).toEqual([]);
+  });
+
   it('a file has one writer; a table may have several; a stream that is not enabled writes nothing', async () => {
     expect(await found(many(files('a', 'c'), files('b', 'c')))).toEqual(['E_MANIFEST_SAME_PLACE /streams/1/sinks/0']);
     expect(await found(many(files('a', 'c'), files('b', 'c', ', enabled: false')))).toEqual([]);

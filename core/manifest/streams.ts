@@ -4,6 +4,7 @@ import { type Auths, sinkOf, sourceOf } from './ends.ts';
 import { homeOf } from './home.ts';
 import { checkReference, uniqueIds } from './ids.ts';
 import type { RetryPolicy, SinkConfig, StreamConfig, TransformRule } from './model.ts';
+import type { StreamEnds } from './topology.ts';
 import type { Work } from './work.ts';
 import type { WrittenStream } from './written.ts';
 
@@ -14,12 +15,18 @@ export interface Declared {
   readonly rules: ReadonlyMap<string, TransformRule>;
 }
 
+export interface BuiltStream {
+  /** null when it has findings of its own. */
+  readonly stream: StreamConfig | null;
+  readonly ends: StreamEnds;
+}
+
 export async function streamOf(
   work: Work,
   written: WrittenStream,
   pointer: string,
   declared: Declared,
-): Promise<StreamConfig | null> {
+): Promise<BuiltStream> {
   const sinkIds = uniqueIds(work, `${pointer}/sinks`, 'sink of the stream');
   const rules = transformationsOf(work, written, pointer, declared);
   const letterSinks = letterDestinations(work, written, pointer, sinkIds, rules);
@@ -27,31 +34,20 @@ export async function streamOf(
 
   const source =
     written.source === undefined ? null : await sourceOf(work, written.source, `${pointer}/source`, declared.auths);
-  const sinks: SinkConfig[] = [];
-  let whole = source !== null && written.sinks !== undefined;
-  for (const [i, sink] of (written.sinks ?? []).entries()) {
-    const at = `${pointer}/sinks/${i}`;
-    if (sink?.id === 'state')
-      work.error(
-        'E_MANIFEST_INVALID',
-        `${at}/id`,
-        '`state` means the state store in `checkpoint`',
-        'give the sink another id',
-      );
-    const built = sink === undefined ? null : await sinkOf(work, sink, at, declared.auths);
-    if (built === null) whole = false;
-    else sinks.push(built);
-  }
+  const built = await sinksOf(work, written, pointer, declared);
+  const sinks = built.map(({ sink }) => sink);
   const needed = sinkIds.filter((id) => !letterSinks.has(id));
   if (sinkIds.length > 0 && needed.length === 0) {
     const message = 'every sink of the stream gets dead letters only';
     work.error('E_MANIFEST_INVALID', `${pointer}/sinks`, message, 'add a sink for the events', 'key');
   }
   const policy = commitPolicy(work, written, pointer, needed.length);
-  if (!whole || source === null || written.id === undefined) return null;
-  const home = homeOf(work, pointer, written.checkpoint, sinks, letterSinks);
+  const whole = built.length === written.sinks?.length;
+  const home = homeOf(work, pointer, written.checkpoint, sinks, { letterSinks, ids: sinkIds, whole });
   checkNeeded(work, written, pointer, policy, home, letterSinks);
-  return {
+  const ends = { pointer, id: written.id ?? '', enabled: written.enabled, source, sinks: built };
+  if (!whole || source === null || written.id === undefined) return { stream: null, ends };
+  const stream: StreamConfig = {
     id: written.id,
     ...(written.name === undefined ? {} : { name: written.name }),
     enabled: written.enabled,
@@ -65,6 +61,27 @@ export async function streamOf(
     dead_letters: written.dead_letters,
     at: work.doc.places.at(pointer, 'value'),
   };
+  return { stream, ends };
+}
+
+async function sinksOf(
+  work: Work,
+  written: WrittenStream,
+  pointer: string,
+  declared: Declared,
+): Promise<StreamEnds['sinks']> {
+  const built: { pointer: string; sink: SinkConfig }[] = [];
+  for (const [i, sink] of (written.sinks ?? []).entries()) {
+    const at = `${pointer}/sinks/${i}`;
+    if (sink === undefined) continue;
+    if (sink.id === 'state') {
+      const message = '`state` means the state store in `checkpoint`';
+      work.error('E_MANIFEST_INVALID', `${at}/id`, message, 'give the sink another id');
+    }
+    const config = await sinkOf(work, sink, at, declared.auths);
+    if (config !== null) built.push({ pointer: at, sink: config });
+  }
+  return built;
 }
 
 interface UsedRule {

@@ -2,40 +2,54 @@
 // another one back in a circle, which would copy the same events for ever.
 // Two database sinks on one table are allowed: a database has its own order of writers; a file has none.
 
-import type { StreamConfig } from './model.ts';
+import type { SinkConfig, SourceConfig } from './model.ts';
 import type { Work } from './work.ts';
 
-interface Ends {
-  readonly stream: StreamConfig;
+/** A stream's ends as far as they could be built: a mistake in one end hides nothing of the others. */
+export interface StreamEnds {
   readonly pointer: string;
+  readonly id: string;
+  readonly enabled: boolean;
+  readonly source: SourceConfig | null;
+  readonly sinks: readonly { readonly pointer: string; readonly sink: SinkConfig }[];
+}
+
+interface Ends {
+  readonly stream: StreamEnds;
   readonly reads: readonly string[];
   readonly writes: readonly { readonly pointer: string; readonly places: readonly string[] }[];
 }
 
-export interface PlacedStream {
-  readonly stream: StreamConfig;
-  readonly pointer: string;
-}
-
-export function checkTopology(work: Work, streams: readonly PlacedStream[]): void {
-  const all = streams.map(({ stream, pointer }) => endsOf(stream, pointer));
+export function checkTopology(work: Work, streams: readonly StreamEnds[]): void {
+  const all = streams.map(endsOf);
   for (const ends of all) sameStream(work, ends);
   const enabled = all.filter(({ stream }) => stream.enabled);
   oneWriter(work, enabled);
   circles(work, enabled);
 }
 
-function endsOf(stream: StreamConfig, pointer: string): Ends {
-  const { source } = stream;
+function endsOf(stream: StreamEnds): Ends {
+  const { source, sinks } = stream;
   return {
     stream,
-    pointer,
-    reads: placesOf(() => source.plugin.source?.place?.(source.config as never)),
-    writes: stream.sinks.map((sink, i) => ({
-      pointer: `${pointer}/sinks/${i}`,
+    reads: source === null ? [] : placesOf(() => source.plugin.source?.place?.(source.config as never)),
+    writes: sinks.map(({ pointer, sink }) => ({
+      pointer,
       places: placesOf(() => sink.plugin.sink?.place?.(sink.config as never)),
     })),
   };
+}
+
+function overlap(reads: readonly string[], writes: readonly string[]): boolean {
+  return reads.some((read) => writes.some((write) => samePlace(read, write)));
+}
+
+// `<database>#<table>` and `<database>#*` overlap: who writes to every table may write to this one.
+function samePlace(a: string, b: string): boolean {
+  if (a === b) return true;
+  const [inA, inB] = [a.lastIndexOf('#'), b.lastIndexOf('#')];
+  if (inA < 0 || inB < 0 || a.slice(0, inA) !== b.slice(0, inB)) return false;
+  return a.slice(inA) === '#*' || b.slice(inB) === '#*';
 }
 
 function placesOf(place: () => string | readonly string[] | undefined): readonly string[] {
@@ -48,7 +62,7 @@ function placesOf(place: () => string | readonly string[] | undefined): readonly
 
 function sameStream(work: Work, { reads, writes }: Ends): void {
   for (const { pointer, places } of writes) {
-    if (!places.some((place) => reads.includes(place))) continue;
+    if (!overlap(reads, places)) continue;
     work.error(
       'E_MANIFEST_SAME_PLACE',
       pointer,
@@ -90,7 +104,7 @@ function circles(work: Work, all: readonly Ends[]): void {
     path.push(from);
     for (const { pointer, places } of from.writes) {
       for (const to of all) {
-        if (to === from || !to.reads.some((place) => places.includes(place))) continue;
+        if (to === from || !overlap(to.reads, places)) continue;
         if (state.get(to) === 'open') {
           const ids = path.slice(path.indexOf(to)).map(({ stream }) => `\`${stream.id}\``);
           const message = `this sink feeds ${ids[0]} back: ${[...ids, ids[0]].join(' → ')}`;
