@@ -115,9 +115,12 @@ export function fileSource(config: SourceConfig, context: Context): Source<FileP
     const located = await locate(path, from === null ? null : toPosition(from), follow, context.log);
     using wake = follow ? wakeOn(path, config.poll) : null;
     let { text, generation, from: at } = located;
+    let moved = false;
     for (;;) {
       await using open = text;
       if (follow && open.gzip) throw notFollowed('a gzip file', path);
+      // An empty batch moves the position to the new file: the old one may now be deleted.
+      if (moved) yield { batch: rowBatch(newRecords(), '', origin), position: beginning(open, generation) };
       const scanner = at === null || at.offset === 0 ? await begin(open, wake, limits, signal) : resume(at, limits);
       if (scanner === null) return;
       const reading: Reading = { text: open, scanner, generation, tag: at?.tag ?? '', head: null, successor: null };
@@ -133,8 +136,7 @@ export function fileSource(config: SourceConfig, context: Context): Source<FileP
       text = next;
       generation++;
       at = null;
-      // An empty batch moves the position to the new file: the old one may now be deleted.
-      yield { batch: rowBatch(newRecords(), '', origin), position: beginning(next, generation) };
+      moved = true;
     }
   }
 
