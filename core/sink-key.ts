@@ -20,16 +20,23 @@ export interface SinkKey {
 /**
  * The key that a sink writes event i by; null when the event has none (a truncate, a schema change, a table without a key);
  * or an error when a transform changed or dropped the key columns and the sink has no `key` of its own.
+ * `parsed`: the row (`before` of a delete, else `after`), from a sink that has parsed it already.
  */
-export function sinkKey(batch: EventBatch, i: number, spec: KeySpec): SinkKey | SluiceError | null {
+export function sinkKey(
+  batch: EventBatch,
+  i: number,
+  spec: KeySpec,
+  parsed?: Row | null,
+): SinkKey | SluiceError | null {
   const op = batch.op(i);
   if (op === 't' || op === 's' || op === 'm') return null;
-  if (isColumns(spec)) return keyFromRow(batch, i, spec);
+  const rowOf = (): Row | null => (parsed === undefined ? parseImage(batch, i) : parsed);
+  if (isColumns(spec)) return keyFromRow(batch, i, spec, rowOf());
   const key = batch.key(i);
   if (key === null) return null;
   if (spec !== undefined) return { key: renamed(key, spec), oldKey: mapped(batch.oldKey(i), spec) };
   if (op !== 'd') {
-    const row = rowOf(batch, i);
+    const row = rowOf();
     for (const column of Object.keys(key)) {
       if (row === null || canonical(row[column]) !== canonical(key[column])) {
         return keyError(`a transform changed or dropped the key column "${column}", and the sink has no \`key\``);
@@ -39,8 +46,7 @@ export function sinkKey(batch: EventBatch, i: number, spec: KeySpec): SinkKey | 
   return { key, oldKey: batch.oldKey(i) };
 }
 
-function keyFromRow(batch: EventBatch, i: number, columns: readonly string[]): SinkKey | SluiceError {
-  const row = rowOf(batch, i);
+function keyFromRow(batch: EventBatch, i: number, columns: readonly string[], row: Row | null): SinkKey | SluiceError {
   const sourceKey = batch.key(i);
   const key: Record<string, Json> = {};
   for (const column of columns) {
@@ -59,7 +65,7 @@ function keyFromRow(batch: EventBatch, i: number, columns: readonly string[]): S
   return { key, oldKey: null };
 }
 
-function rowOf(batch: EventBatch, i: number): Row | null {
+function parseImage(batch: EventBatch, i: number): Row | null {
   return parseRow(batch.op(i) === 'd' ? batch.before(i) : batch.after(i), batch.id(i));
 }
 

@@ -1,0 +1,54 @@
+// The sqlite plugin: a source that follows a database by triggers, and a sink that upserts and can be the checkpoint's home.
+
+import { type CheckResult, definePlugin, toSluiceError } from 'sluice/sdk';
+import { sinkConfig, sourceConfig } from './config.ts';
+import { connect, type Mode } from './driver.ts';
+import { sinkFault, sourceFault } from './faults.ts';
+import { POSITION_VERSION } from './position.ts';
+import { createSink } from './sink.ts';
+import { createSource } from './source.ts';
+
+export default definePlugin({
+  name: 'sqlite',
+  source: {
+    config: sourceConfig,
+    positionVersion: POSITION_VERSION,
+    create: createSource,
+    check: (config) => checkFile(config.path, 'write', config.busy_timeout, sourceFault),
+    place: (config) => (config.tables ?? ['*']).map((table) => `sqlite:${config.path}#${table}`),
+  },
+  sink: {
+    config: sinkConfig,
+    create: createSink,
+    check: (config) => checkFile(config.path, 'create', config.busy_timeout, sinkFault),
+    place(config) {
+      const { table } = config;
+      const tables =
+        table === undefined ? ['*'] : typeof table === 'string' ? [table] : [...new Set(Object.values(table))];
+      return tables.map((name) => `sqlite:${config.path}#${name}`);
+    },
+    home: () => true,
+  },
+});
+
+async function checkFile(
+  path: string,
+  mode: Mode,
+  busyTimeout: number,
+  fault: (thrown: unknown, path: string) => Error,
+): Promise<readonly CheckResult[]> {
+  try {
+    const db = await connect(path, mode, busyTimeout);
+    try {
+      await db.exec('BEGIN IMMEDIATE; ROLLBACK'); // the write lock is what both ends need
+    } finally {
+      await db.close();
+    }
+    return [{ ok: true, name: 'write', message: 'the database can be opened and written' }];
+  } catch (thrown) {
+    const error = toSluiceError(fault(thrown, path));
+    return [
+      { ok: false, name: 'write', message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) },
+    ];
+  }
+}

@@ -1,0 +1,400 @@
+// The sqlite source. Rounds: one read transaction says up to where changes are visible (`end`) and, while a snapshot runs,
+// reads one chunk of rows as of that same moment. The round then gives all changes up to `end`, and the chunk after them.
+//
+// Why this is right: a chunk's row is as it is after the last change up to `end`, and all of those were given before it,
+// all later ones come after it. So no row ever goes back, and nothing is lost: a change before the chunk is in the chunk
+// or was given itself. Only rows without a key, which sinks append, would come twice: their changes are left out until the
+// snapshot has passed them (`skips`).
+//
+// A round ends where committed transactions end, because a read sees whole transactions only. SQLite says nothing about
+// transactions within it, so with respectSourceTx the parts of a round are `open` up to its last one.
+
+import {
+  type Context,
+  type EventBatch,
+  messageOf,
+  type Source,
+  type SourceItem,
+  type SourceRequest,
+  sluiceError,
+} from 'sluice/sdk';
+import { lastSeq, prunedSeq, readLogState } from './change-log.ts';
+import { type ChangeReader, changeReader, type KindOf, type Page } from './changes.ts';
+import type { SourceSettings } from './config.ts';
+import { batchOfDrafts } from './drafts.ts';
+import { type Connection, connect, inTransaction, turns } from './driver.ts';
+import { faultOf, sourceFault } from './faults.ts';
+import { kindOf } from './kinds.ts';
+import { checkPosition, goneError, type SqlitePosition, type TodoTable } from './position.ts';
+import { acknowledge, checkFits, register } from './readers.ts';
+import { type Chunk, hasPassed, readChunk } from './snapshot.ts';
+import { columnsOf, readTable, type Table } from './tables.ts';
+import { resolveTables, syncTriggers, type Wish } from './triggers.ts';
+
+type Item = SourceItem<SqlitePosition>;
+
+/** Where one reading stands; position() is what is saved of it. */
+interface Progress {
+  readonly tag: string;
+  seq: number;
+  tables: readonly string[];
+  number: number;
+  todo: readonly TodoTable[];
+  /** When the snapshot began: the time of its rows, the same however often they are read. */
+  since: number;
+  /** Up to here changes were logged by triggers that fit their tables. */
+  verified: number;
+  schema: number;
+  /** false for a tap of a database without a change table: there is nothing to follow. */
+  readonly log: boolean;
+}
+
+interface Round {
+  readonly end: number;
+  readonly todo: TodoTable | null;
+  readonly chunk: Chunk | null;
+  readonly table: Table | null;
+}
+
+export function createSource(config: SourceSettings, context: Context): Source<SqlitePosition> {
+  const { path } = config;
+  const reader = config.reader ?? context.stream;
+  const wish: Wish = { reader, tables: config.tables ?? null };
+  const kinds = kindRule(config);
+  const turn = turns(); // the reading and the acks share one connection, and a connection has one transaction
+  let db: Connection | null = null;
+  let acked = -1;
+  let disposed = false;
+  let dataVersion = -1; // as this connection counts
+  const requested: string[] = [];
+
+  async function open(): Promise<Connection> {
+    if (disposed) throw sluiceError('E_SOURCE_READ', { message: 'the source was closed' });
+    db ??= await connect(path, context.tap ? 'read' : 'write', config.busy_timeout);
+    return db;
+  }
+
+  async function drop(): Promise<void> {
+    const old = db;
+    db = null;
+    dataVersion = -1;
+    await old?.close().catch(() => undefined);
+  }
+
+  /** Runs `work` alone on the connection. After a failure the next turn has a new one. */
+  function withDb<T>(work: (db: Connection) => Promise<T>): Promise<T> {
+    return turn(async () => {
+      try {
+        return await work(await open());
+      } catch (thrown) {
+        if (faultOf(thrown) !== 'busy') await drop();
+        throw sourceFault(thrown, path);
+      }
+    });
+  }
+
+  async function* read(from: SqlitePosition | null, signal: AbortSignal): AsyncGenerator<Item> {
+    const saved = from === null ? null : checkPosition(from);
+    const progress = await withDb((open) => (context.tap ? startTap(open, wish, saved) : start(open, wish, saved)));
+    if (saved === null && config.snapshot === 'initial') addTodo(progress, progress.tables);
+    else if (saved !== null) meetTables(progress, saved.tables);
+    if (context.tap && !progress.log && config.snapshot === 'never') throw noTap();
+    const changes = changeReader(progress.tag, kinds);
+    let told = saved?.seq ?? -1; // the seq of the last position that was given
+    let toldAt = performance.now();
+    dataVersion = -1;
+    for (;;) {
+      if (signal.aborted) return;
+      takeRequests(progress);
+      const version = await withDb(dataVersionOf);
+      const last = progress.todo.length === 0 && !config.follow;
+      if (version === dataVersion && progress.todo.length === 0 && !last) {
+        await pause(config.poll, signal);
+      } else {
+        if (await schemaMoved(progress)) continue;
+        const round = await withDb((open) => beginRound(open, progress));
+        if (round === null) continue;
+        dataVersion = version;
+        for await (const item of giveRound(round, progress, changes, signal)) {
+          if (item.open !== true) {
+            told = item.position.seq;
+            toldAt = performance.now();
+          }
+          yield item;
+        }
+        if (signal.aborted) return;
+      }
+      const ends = progress.todo.length === 0 && (last || (context.tap && !progress.log));
+      if (told !== progress.seq && (ends || performance.now() - toldAt >= config.heartbeat)) {
+        told = progress.seq;
+        toldAt = performance.now();
+        yield { batch: nothing(), position: position(progress), phase: 'streaming' }; // a heartbeat
+      }
+      if (!ends) continue;
+      if (!progress.log)
+        context.log.warn(
+          {},
+          'the rows were read; their changes cannot be followed, because no stream has set up this database yet',
+        );
+      return;
+    }
+  }
+
+  /** Gives what a round covers; the progress moves with what was given. */
+  async function* giveRound(
+    round: Round,
+    progress: Progress,
+    changes: ChangeReader,
+    signal: AbortSignal,
+  ): AsyncGenerator<Item> {
+    const phase = progress.todo.length > 0 ? 'snapshot' : 'streaming';
+    while (progress.seq < round.end) {
+      if (signal.aborted) return;
+      const page = await withDb((open) => readPage(open, progress, round.end, changes));
+      progress.seq = page.last;
+      for (const { table } of page.refill) refill(progress, table);
+      if (page.drafts.length === 0) continue;
+      const batch = batchOfDrafts(page.drafts, page.columns, { stream: context.stream, path });
+      if (page.done || !context.batch.respectSourceTx) yield { batch, position: position(progress), phase };
+      else yield { batch, open: true, phase };
+    }
+    const { chunk, table } = round;
+    if (chunk === null || signal.aborted) return;
+    const [head, ...rest] = progress.todo;
+    // Within this round the table may have been put on the list anew: then it starts again, and this chunk is extra.
+    if (head === round.todo) progress.todo = chunk.next === null ? rest : [chunk.next, ...rest];
+    const columns = new Map(table === null ? [] : [[table.name, columnsOf(table.columns)]]);
+    const batch = batchOfDrafts(chunk.drafts, columns, { stream: context.stream, path });
+    yield { batch, position: position(progress), phase: 'snapshot' };
+  }
+
+  async function beginRound(open: Connection, progress: Progress): Promise<Round | null> {
+    return inTransaction(open, 'read', async () => {
+      if ((await schemaVersion(open)) !== progress.schema) return null; // noticed before anything of it is read
+      const end = progress.log ? await lastSeq(open) : progress.seq;
+      const [todo] = progress.todo;
+      if (todo === undefined) return { end: verified(progress, end), todo: null, chunk: null, table: null };
+      const table = await readTable(open, todo.table, (column, declared) => kinds(todo.table, column, declared));
+      const request = {
+        tag: progress.tag,
+        number: progress.number,
+        maxEvents: context.batch.maxEvents,
+        maxBytes: context.batch.maxBytes,
+        now: progress.since,
+      };
+      // a table that is gone has no rows left to read
+      const chunk = table === null ? { drafts: [], next: null } : await readChunk(open, table, todo, request);
+      return { end: verified(progress, end), todo, chunk, table };
+    });
+  }
+
+  function readPage(open: Connection, progress: Progress, end: number, changes: ChangeReader): Promise<Page> {
+    const wanted = new Set(progress.tables);
+    return inTransaction(open, 'read', async () => {
+      const pruned = await prunedSeq(open);
+      if (progress.seq < pruned) {
+        if (!context.tap) throw goneError('the changes after the position were pruned');
+        context.log.warn({}, 'changes were pruned before this tap could read them');
+        progress.seq = pruned;
+      }
+      return changes.page(open, {
+        after: progress.seq,
+        end,
+        maxEvents: context.batch.maxEvents,
+        maxBytes: context.batch.maxBytes,
+        wants: (table) => wanted.has(table),
+        skips:
+          progress.todo.length === 0
+            ? null
+            : (table, rid, keyless) => {
+                const todo = progress.todo.find((one) => one.table === table);
+                return todo !== undefined && keyless() && !hasPassed(todo, rid);
+              },
+      });
+    });
+  }
+
+  /** Brings the triggers in step when the schema has changed; true when it had. */
+  async function schemaMoved(progress: Progress): Promise<boolean> {
+    return withDb(async (open) => {
+      if ((await schemaVersion(open)) === progress.schema) return false;
+      if (progress.log && !context.tap) {
+        const before = progress.tables;
+        const synced = await syncTriggers(open, wish, progress.verified);
+        for (const table of synced.missing) {
+          context.log.warn({ table }, `table ${table} is gone; its changes up to then were read`);
+        }
+        progress.tables = synced.tables;
+        meetTables(progress, before);
+      }
+      progress.schema = await schemaVersion(open);
+      return true;
+    });
+  }
+
+  function refill(progress: Progress, table: string): void {
+    if (config.snapshot === 'never') {
+      context.log.warn(
+        { table },
+        `table ${table} was altered: rows that do not change keep what they had (snapshot: never)`,
+      );
+      return;
+    }
+    context.log.info({ table }, `table ${table} was altered or made anew: all of its rows are read again`);
+    addTodo(progress, [table]);
+  }
+
+  /** Tables that are new since `known` are read whole. */
+  function meetTables(progress: Progress, known: readonly string[]): void {
+    const fresh = progress.tables.filter((table) => !known.includes(table));
+    if (config.snapshot === 'initial') addTodo(progress, fresh);
+    progress.todo = progress.todo.filter((todo) => progress.tables.includes(todo.table));
+  }
+
+  function takeRequests(progress: Progress): void {
+    const tables = requested.splice(0);
+    if (tables.length > 0) addTodo(progress, tables);
+  }
+
+  return {
+    read,
+    async ack({ seq }) {
+      if (context.tap || seq <= acked) return;
+      try {
+        // Invariant 1: the engine calls this after the checkpoint; only what it names may be pruned.
+        await withDb((open) => acknowledge(open, reader, seq));
+        acked = seq;
+      } catch (thrown) {
+        // An ack that is late costs disk and nothing else, and the next one covers it; what is broken, the next read finds.
+        context.log.debug({ error: messageOf(thrown) }, 'the ack waits for the next one');
+      }
+    },
+    async control(request: SourceRequest) {
+      if (request.type !== 'snapshot' || request.where !== undefined) {
+        throw sluiceError('E_NOT_BUILT', {
+          message: `the sqlite source cannot do this yet: ${request.type}${request.type === 'snapshot' ? ' with a condition' : ''}`,
+        });
+      }
+      const { found } = await withDb((open) =>
+        resolveTables(open, request.table === undefined ? wish.tables : [request.table]),
+      );
+      if (found.length === 0)
+        throw sluiceError('E_REQUEST_FAILED', { message: 'there is no such table', fix: 'name one of `tables`' });
+      requested.push(...found);
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      await turn(drop);
+    },
+  };
+
+  function nothing(): EventBatch {
+    return batchOfDrafts([], new Map(), { stream: context.stream, path });
+  }
+}
+
+function kindRule(config: SourceSettings): KindOf {
+  const given = new Map(Object.entries(config.columns ?? {}).map(([name, kind]) => [name.toLowerCase(), kind]));
+  return (table, column, declared) => {
+    const kind = given.get(`${table}.${column}`.toLowerCase()) ?? kindOf(declared);
+    return kind === 'int' && config.integers === 'text' ? 'bigint' : kind;
+  };
+}
+
+async function start(db: Connection, wish: Wish, from: SqlitePosition | null): Promise<Progress> {
+  const registered = await register(db, wish, from);
+  if (registered.missing.length > 0) throw missingTables(registered.missing);
+  return progressFrom(registered.tag, registered.seq, registered.tables, from, await schemaVersion(db), true);
+}
+
+/** Reads without registering: nothing of it is left behind, and nothing waits for it. */
+async function startTap(db: Connection, wish: Wish, from: SqlitePosition | null): Promise<Progress> {
+  return inTransaction(db, 'read', async () => {
+    const state = await readLogState(db);
+    if (from !== null) checkFits(state, from);
+    const { found, missing } = await resolveTables(db, wish.tables);
+    if (missing.length > 0) throw missingTables(missing);
+    const tag = state?.tag ?? 'tap';
+    return progressFrom(tag, from?.seq ?? state?.last ?? 0, found, from, await schemaVersion(db), state !== null);
+  });
+}
+
+function progressFrom(
+  tag: string,
+  seq: number,
+  tables: readonly string[],
+  from: SqlitePosition | null,
+  schema: number,
+  log: boolean,
+): Progress {
+  return {
+    tag,
+    seq,
+    tables,
+    number: from?.number ?? seq,
+    todo: from?.todo ?? [],
+    since: from?.since ?? Date.now(),
+    verified: seq,
+    schema,
+    log,
+  };
+}
+
+function position(progress: Progress): SqlitePosition {
+  const { tag, seq, tables, number, todo, since } = progress;
+  return { db: tag, seq, tables, number, ...(todo.length > 0 ? { todo, since } : {}) };
+}
+
+/** Puts tables at the end of the list, to be read from their start. A new snapshot has a new number. */
+function addTodo(progress: Progress, tables: readonly string[]): void {
+  if (tables.length === 0) return;
+  progress.number = Math.max(progress.number + 1, progress.seq);
+  if (progress.todo.length === 0) progress.since = Date.now();
+  progress.todo = [
+    ...progress.todo.filter((todo) => !tables.includes(todo.table)),
+    ...tables.map((table) => ({ table })),
+  ];
+}
+
+function verified(progress: Progress, end: number): number {
+  progress.verified = end;
+  return end;
+}
+
+async function schemaVersion(db: Connection): Promise<number> {
+  const [row] = await db.all<{ schema_version: number }>('PRAGMA schema_version');
+  return row!.schema_version;
+}
+
+/** Changes whenever another connection has committed something; reading it costs almost nothing. */
+async function dataVersionOf(db: Connection): Promise<number> {
+  const [row] = await db.all<{ data_version: number }>('PRAGMA data_version');
+  return row!.data_version;
+}
+
+function missingTables(tables: readonly string[]): Error {
+  return sluiceError('E_SOURCE_READ', {
+    message: `the database has no table ${tables.join(', ')}`,
+    fix: 'check `tables`, or make the table',
+  });
+}
+
+function noTap(): Error {
+  return sluiceError('E_SOURCE_TAP', {
+    message: 'no stream has set up a change table in this database, so there are no changes to look at',
+    fix: 'run a stream of this source once, or use `capture:` in the stream, or `snapshot: initial` to see its rows',
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}
