@@ -20,7 +20,7 @@ export function openFault(error: unknown, path: string, permanent: boolean): Slu
     message: known?.[0] ?? 'the file cannot be opened',
     ...(known === undefined ? {} : { fix: known[1] }),
     at: { file: path },
-    cause: error,
+    cause: bare(error),
     permanent,
   });
 }
@@ -35,7 +35,11 @@ export function notAFile(path: string, end: 'source' | 'sink', isDirectory: bool
 }
 
 export function readFault(error: unknown, path: string): SluiceError {
-  return sluiceError('E_SOURCE_READ', { message: 'the file cannot be read on', at: { file: path }, cause: error });
+  return sluiceError('E_SOURCE_READ', {
+    message: 'the file cannot be read on',
+    at: { file: path },
+    cause: bare(error),
+  });
 }
 
 const SINK: Readonly<Record<string, readonly [message: string, fix: string]>> = {
@@ -58,6 +62,13 @@ export function sinkFault(code: 'E_SINK_CONNECT' | 'E_SINK_WRITE', error: unknow
     message: known?.[0] ?? otherwise,
     ...(known === undefined ? {} : { fix: known[1] }),
     at: { file: path },
-    cause: error,
+    cause: bare(error),
   });
+}
+
+// The system's own error with its code, and without the path that its message holds.
+function bare(error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined) return error;
+  return Object.assign(new Error(`${code}${syscall === undefined ? '' : ` (${syscall})`}`), { code });
 }

@@ -2,7 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { batchOf, batchOfText, type ChangeEvent, type EventBatch, type Json, type Op } from 'sluice/sdk';
+import {
+  batchOf,
+  batchOfText,
+  type ChangeEvent,
+  type EventBatch,
+  type Json,
+  type Op,
+  type WriteResult,
+} from 'sluice/sdk';
 import { describe, expect, test } from 'vitest';
 import { context, type Logged, newFolder, readAll, sinkOf } from './fixture.ts';
 import plugin from './index.ts';
@@ -52,7 +60,8 @@ describe('writing', () => {
     const path = folder.at('out.ndjson');
     await using sink = sinkOf({ path });
     const ops: Op[] = ['c', 'd', 'r', 't', 'u', 's', 'm'];
-    const results = await sink.write(batchOf(ops.map((op, i) => event(op, i))), never);
+    const results: WriteResult[] = [];
+    for (const [i, op] of ops.entries()) results.push(...(await sink.write(batchOf([event(op, i)]), never)));
     expect(results.map((result) => result.status)).toEqual(['ok', 'reject', 'ok', 'reject', 'ok', 'reject', 'reject']);
     expect(results[1]).toMatchObject({
       error: {
@@ -62,6 +71,16 @@ describe('writing', () => {
       },
     });
     expect(await text(path)).toBe('{"n":0}\n{"n":2}\n{"n":4}\n');
+  });
+
+  test('lets nothing pass an event of its key, or a truncate of its table, that was rejected', async () => {
+    await using folder = await newFolder();
+    const path = folder.at('out.ndjson');
+    await using sink = sinkOf({ path });
+    const events = [event('c', 1), event('d', 1), event('c', 2), event('u', 1), event('t', 0), event('c', 3)];
+    const results = await sink.write(batchOf(events), never);
+    expect(results.map((result) => result.status)).toEqual(['ok', 'reject', 'ok', 'held', 'held', 'held']);
+    expect(await text(path)).toBe('{"n":1}\n{"n":2}\n');
   });
 
   test('of events takes them all, and the source of this plugin reads them back', async () => {

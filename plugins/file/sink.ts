@@ -8,6 +8,8 @@ import {
   type Context,
   type EventBatch,
   envelopeText,
+  type HoldTracker,
+  holdTracker,
   type Json,
   type Sink,
   sluiceError,
@@ -15,6 +17,8 @@ import {
 } from 'sluice/sdk';
 import type { SinkConfig } from './config.ts';
 import { outputFile } from './output.ts';
+
+const HELD: WriteResult = Object.freeze({ status: 'held' });
 
 export function fileSink(config: SinkConfig, context: Context): Sink {
   const { rotate } = config;
@@ -33,10 +37,18 @@ export function fileSink(config: SinkConfig, context: Context): Sink {
     async write(batch) {
       const results: WriteResult[] = allOk(batch.length);
       lines.begin();
+      let tracker: HoldTracker | undefined;
       for (let i = 0; i < batch.length; i++) {
-        const text = textOf(batch, i);
-        if (text === null) results[i] = rejected(batch, i);
-        else lines.add(oneLine(text));
+        // Invariant 3: nothing of a key passes an event of that key that was rejected. A batch without rejects pays nothing.
+        const held = tracker?.isHeld(i) === true;
+        const text = held ? null : textOf(batch, i);
+        if (text !== null) {
+          lines.add(oneLine(text));
+          continue;
+        }
+        results[i] = held ? HELD : rejected(batch, i);
+        tracker ??= holdTracker(batch, undefined);
+        tracker.hold(i);
       }
       const bytes = lines.bytes();
       if (bytes.length > 0) await output.append(bytes);
