@@ -4,7 +4,7 @@
 
 import './sdk.ts';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import type { Json } from '../../../core/sdk.ts';
+import type { Json } from 'sluice/sdk';
 import type { FilePosition } from '../position.ts';
 
 const { context, sinkOf, sourceOf } = await import('../fixture.ts');

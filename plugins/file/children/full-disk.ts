@@ -3,8 +3,8 @@
 
 import './sdk.ts';
 import { statSync } from 'node:fs';
-import { batchOf, toSluiceError } from '../../../core/sdk.ts';
 
+const { batchOf, toSluiceError } = await import('sluice/sdk'); // only now: the hook is in place
 const { context, sinkOf } = await import('../fixture.ts');
 const path = process.argv[2]!;
 const source = { plugin: 'test', stream: 's', db: 'd', table: 't', snapshot: false, ts_ms: 0 };
