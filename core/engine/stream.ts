@@ -133,7 +133,7 @@ async function sessions(
         continue;
       }
       if (thrown instanceof StreamFailed || thrown instanceof Interrupted) throw thrown;
-      if (parts.soft.aborted) throw new Interrupted();
+      if (parts.soft.aborted || parts.hard.aborted) throw new Interrupted();
       const error = thrown instanceof SessionLost ? thrown.error : toSluiceError(thrown);
       if (!(thrown instanceof SessionLost) && !isAbsenceClass(error)) throw new StreamFailed(error);
       absences++;

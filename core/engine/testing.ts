@@ -85,6 +85,9 @@ export interface MemoryTarget {
   /** Called before each write. */
   beforeWrite?(batch: EventBatch): void | Promise<void>;
   beforeCommit?(): void;
+  onCommit?(checkpoint: Checkpoint): void | Promise<void>;
+  /** Called with the length of `applied` whenever it may have changed. */
+  observe?(length: number): void;
   /** A stateful sink: how many of `applied` were there at the last flush. */
   stateful?: boolean;
 }
@@ -115,6 +118,7 @@ export function memorySink(
           row: after === null ? null : (JSON.parse(after) as Row),
         });
       } else tracker.hold(i);
+      if (applied === to.applied) to.observe?.(to.applied.length);
       return result;
     });
   };
@@ -132,6 +136,7 @@ export function memorySink(
                 state: {
                   async restore(saved: Json | null) {
                     if (saved !== null) to.applied.length = saved as number;
+                    to.observe?.(to.applied.length);
                   },
                   async flush() {
                     return to.applied.length;
@@ -156,7 +161,9 @@ export function memorySink(
                       async commit(checkpoint: Checkpoint) {
                         to.beforeCommit?.();
                         to.applied.push(...open);
+                        to.observe?.(to.applied.length);
                         to.checkpoint = checkpoint;
+                        await to.onCommit?.(checkpoint);
                       },
                       async rollback() {
                         open.length = 0;
@@ -187,9 +194,9 @@ export function memoryTransform(map: (e: ChangeEvent) => readonly Row[] | null):
             const failed: { index: number; error: ReturnType<typeof sluiceError> }[] = [];
             const out: ChangeEvent[] = [];
             batch.events().forEach((e, i) => {
-              let rows: readonly Row[] | null;
+              let rows: readonly (Row | null)[] | null;
               try {
-                rows = map(e);
+                rows = e.op === 't' ? [null] : map(e);
               } catch (thrown) {
                 failed.push({ index: i, error: sluiceError('E_TRANSFORM_RUNTIME', { message: String(thrown) }) });
                 return;
