@@ -20,6 +20,11 @@ const ajv = new Ajv2020({
   messages: false,
   ownProperties: true, // a key named `constructor` is a key like any other
   addUsedSchema: false,
+  // Checking a schema by the schema of schemas and polishing the generated code take longer than all the validation that
+  // one start does. The registry has looked at plugins' schemas before (core/registry/config-subset.ts).
+  meta: false,
+  validateSchema: false,
+  code: { optimize: false },
 });
 
 ajv.addFormat('duration', (text: string) => durationMs(text) !== null);
