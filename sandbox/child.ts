@@ -26,6 +26,7 @@ interface Program {
 
 const programs = new Map<number, Program>();
 const queue: ToChild[] = [];
+const stopped = new Set<number>();
 let busy = false;
 const running: { cell: Cell | null } = { cell: null };
 
@@ -133,7 +134,7 @@ async function run(message: RunMessage): Promise<void> {
     let cell = await ready(message.fresh);
     if (cell === had) await cell.begin(slice);
     let alone = 0; // how often the event at `next` was cut off while it had a call of its own
-    while (next < message.n) {
+    while (next < message.n && !stopped.has(message.r)) {
       const to = single || alone > 0 ? next + 1 : message.n;
       // A call of several events that is cut off costs nothing but time; one of its own has the full limit.
       const limit = timeout * 2 ** Math.max(0, alone - 1);
@@ -201,7 +202,8 @@ async function pump(): Promise<void> {
       await load(message);
     } else if (message.t === 'run') {
       await run(message);
-    } else {
+      stopped.delete(message.r);
+    } else if (message.t === 'drop') {
       programs.get(message.p)?.cell?.dispose();
       programs.delete(message.p);
     }
@@ -213,6 +215,10 @@ async function pump(): Promise<void> {
 const onChunk = lineReader(
   (line) => {
     const message = JSON.parse(line) as ToChild;
+    if (message.t === 'stop') {
+      stopped.add(message.r);
+      return;
+    }
     queue.push(message);
     void pump();
   },

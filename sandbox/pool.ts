@@ -224,7 +224,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       job.left -= message.count;
       return;
     }
-    if (message.t === 'done' && work.from !== work.to) {
+    if (message.t === 'done' && work.from !== work.to && !job.over) {
       child.process.kill('crash'); // silence is no answer
       return;
     }
@@ -344,6 +344,9 @@ export function createPool(options: SandboxOptions): Sandbox {
     job.over = true;
     job.program.jobs.delete(job);
     for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i]!.job === job) waiting.splice(i, 1);
+    for (const child of children) {
+      for (const sent of child.sent) if (sent.work.job === job) child.process.send({ t: 'stop', r: sent.run });
+    }
     job.reject(reason);
   }
 

@@ -31,7 +31,12 @@ export interface RunMessage {
   readonly single: boolean;
 }
 
-export type ToChild = LoadMessage | RunMessage | { readonly t: 'drop'; readonly p: number };
+export type ToChild =
+  | LoadMessage
+  | RunMessage
+  | { readonly t: 'drop'; readonly p: number }
+  /** Nobody waits for this run any more: it ends after the call that is running. */
+  | { readonly t: 'stop'; readonly r: number };
 
 /** Why a run ended before its end. `at`: the event that was running, or -1 when that is not known. */
 export type LossReason = 'timeout' | 'memory' | 'crash';
