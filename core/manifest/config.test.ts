@@ -1,3 +1,6 @@
+// Configurations decoded by their schema: defaults, units, paths, branches, secrets; and what is said of wrong ones.
+// Guarantee under test: no finding shows a value.
+
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,9 +1,13 @@
+// How the text of a manifest is read: placeholders, YAML's traps, anchors, and frames that show no secret.
+// Every finding is compared with its line and column.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderFindings } from './frame.ts';
-import { load, placesIn, streamWith } from './plugins-for-tests.ts';
+import { loadManifest } from './load.ts';
+import { languages, load, placesIn, resolvePlugin, streamWith } from './plugins-for-tests.ts';
 
 const rest = '    source: { type: file, path: a }\n    sinks: [{ id: o, type: file, path: b }]\n';
 const withName = (name: string): string => `version: 1\nstreams:\n  - id: s\n    name: ${name}\n${rest}`;
@@ -110,6 +114,21 @@ describe('YAML', () => {
     ['a key that is a map', 'version: 1\n? { a: 1 }\n: 2\n', ['E_MANIFEST_INVALID 1:1', 'E_MANIFEST_SYNTAX 2:3']],
   ])('%s is a finding at its place', async (_, text, expected) => {
     expect(placesIn(await load(text))).toEqual(expected);
+  });
+
+  it('a byte order mark and Windows line ends change no place', async () => {
+    const text = withName('${env:GONE}').replace('id: s', 'id: s\n    nam: x');
+    const expected = ['E_MANIFEST_UNKNOWN_KEY 4:5', 'E_MANIFEST_VARIABLE 5:11'];
+    expect(placesIn(await load(text))).toEqual(expected);
+    expect(placesIn(await load(text.replaceAll('\n', '\r\n')))).toEqual(expected);
+    const dir = await mkdtemp(join(tmpdir(), 'sluice-document-'));
+    try {
+      await writeFile(join(dir, 's.yaml'), `\ufeff${text}`);
+      const loaded = await loadManifest(join(dir, 's.yaml'), { resolvePlugin, languages, env: {} });
+      expect(placesIn(loaded)).toEqual(expected);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 
   it('a second document is refused', async () => {

@@ -1,3 +1,5 @@
+// Findings as people and programs see them: the frame, ASCII, colours, control characters, JSON.
+
 import { describe, expect, it } from 'vitest';
 import { findingOf } from './finding.ts';
 import { findingsJson, renderFinding, renderFindings } from './frame.ts';

@@ -1,3 +1,5 @@
+// Whole manifests: defaults, authentication, transformations, what is not built, and loading to look only.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -1,3 +1,6 @@
+// The rules of a manifest, one by one: ranges, ids, references, policies, the home, places and circles.
+// Each is tried on both sides of its border.
+
 import { describe, expect, it } from 'vitest';
 import { load, streamWith } from './plugins-for-tests.ts';
 
