@@ -48,7 +48,7 @@ export function holdTracker(batch: EventBatch, spec: KeySpec): HoldTracker {
 
 /** The texts of the keys that event i is ordered by (two after a key change), or null when it is a barrier for its table. */
 export function keyTexts(batch: EventBatch, i: number, spec: KeySpec): string[] | null {
-  const found = sinkKey(batch, i, spec);
+  const found = keyOrError(batch, i, spec);
   if (found === null) return null;
   if (isSluiceError(found)) {
     // the sink rejects it; until then it is ordered by the source's own key
@@ -58,6 +58,15 @@ export function keyTexts(batch: EventBatch, i: number, spec: KeySpec): string[] 
   const texts = [canonical(found.key)];
   if (found.oldKey !== null) texts.push(canonical(found.oldKey));
   return texts;
+}
+
+// A row that does not parse has no key to order by; whoever writes it says what is wrong with it.
+function keyOrError(batch: EventBatch, i: number, spec: KeySpec): ReturnType<typeof sinkKey> {
+  try {
+    return sinkKey(batch, i, spec);
+  } catch (thrown) {
+    return toSluiceError(thrown, 'E_EVENT_PARSE');
+  }
 }
 
 /**

@@ -3,6 +3,7 @@
 // 0 ok, 1 run-time failure, 2 invalid input, 3 environment, 130 and 143 for SIGINT and SIGTERM.
 
 import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
 import { sluiceError } from '../errors.ts';
 import { nearest } from '../manifest/nearest.ts';
 import { helpText, parse } from './args.ts';
@@ -79,6 +80,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+enableCompileCache(); // our own modules and those of workers start twice as fast from the second time on
 const argv = process.argv.slice(2);
 try {
   process.exitCode = await main(argv);

@@ -4,7 +4,7 @@
 
 import { join, parseRow, pick } from '../batch.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
+import type { EventBatch, SourceInfo } from '../event.ts';
 import type { TransformIdentity } from '../languages.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { Transform, TransformFailure } from '../plugin.ts';
@@ -210,8 +210,9 @@ function inOrder(outs: readonly EventBatch[], froms: readonly Uint32Array[], ori
   };
 }
 
-function sourceFailure(chain: Chain, input: EventBatch, index: number, error: SluiceError): Failure {
+function sourceFailure(chain: Chain, input: EventBatch, index: number, given: SluiceError): Failure {
   const policy = chain.sourcePolicy;
+  const error = withLine(given, input, index);
   // Reading the same bytes again gives the same error, so a source's `retry` is its `then` at once.
   const on = policy.on_error === 'retry' ? policy.then : policy.on_error;
   const place: Place = { kind: 'source', id: chain.stream };
@@ -222,4 +223,14 @@ function sourceFailure(chain: Chain, input: EventBatch, index: number, error: Sl
     fate: 'dead_lettered',
     letter: letterOf({ stream: chain.stream, place, error, attempts: 1, source: { batch: input, index } }),
   };
+}
+
+// A row that only the guest parsed fails without a place; a source that knows its lines says so in `source.line`.
+function withLine(error: SluiceError, input: EventBatch, index: number): SluiceError {
+  if (error.at !== undefined || input.unreadable?.has(index) === true) return error;
+  const { source } = JSON.parse(input.head(index)) as { source: SourceInfo };
+  const { line, file } = source;
+  if (typeof line !== 'number') return error;
+  const at = { line, ...(typeof file === 'string' ? { file } : {}) };
+  return sluiceError(error.code, { message: error.message, at, cause: error });
 }

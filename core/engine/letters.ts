@@ -5,6 +5,7 @@ import type { SluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { TransformIdentity } from '../languages.ts';
 import type { NewDeadLetter, Place } from '../state/store.ts';
+import { letterBytes } from '../state/tables.ts';
 import { canonical } from '../values.ts';
 
 export interface LetterParts {
@@ -45,11 +46,9 @@ export function letterOf(parts: LetterParts): NewDeadLetter {
   };
 }
 
-/** About how many bytes a letter takes in the store: what dead_letters.max_bytes counts. */
+/** How many bytes a letter takes in the store: what dead_letters.max_bytes counts. */
 export function letterSize(letter: NewDeadLetter): number {
-  return (
-    300 + letter.event.length + (letter.input?.length ?? 0) + letter.error.message.length + (letter.key?.length ?? 0)
-  );
+  return letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error));
 }
 
 function keyText(batch: EventBatch, i: number): string | null {
