@@ -3,7 +3,7 @@
 // Guarantee: answers are handed over as soon as a call has returned, so a later death loses only what was not answered.
 
 import { readSync, writeSync } from 'node:fs';
-import { AT, CallFailure, type Cell, createCell, STATE, STATE_HEADS, STATE_WAITS } from './isolate.ts';
+import { AT, CallFailure, type Cell, createCell, HEADS, STATE, STATE_HEADS, STATE_WAITS } from './isolate.ts';
 import {
   type FromChild,
   type LoadMessage,
@@ -44,7 +44,7 @@ function send(message: FromChild): void {
 
 function catastrophe(message: string): void {
   const why: LossReason = /memory|heap|alloc/i.test(message) ? 'memory' : 'timeout';
-  send({ t: 'hung', at: running.cell?.progress[AT] ?? -1, why });
+  send({ t: 'hung', at: running.cell?.progress[AT] ?? -1, why, heads: running.cell?.progress[HEADS] === 1 });
   process.kill(process.pid, 'SIGKILL'); // its thread is parked for ever: no other end would work
 }
 
@@ -69,7 +69,7 @@ async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Pr
       return;
     }
     const inLoop = cell.progress[STATE] === 0 || cell.progress[STATE] === STATE_WAITS;
-    send({ t: 'hung', at: inLoop ? cell.progress[AT]! : -1, why: 'timeout' });
+    send({ t: 'hung', at: inLoop ? cell.progress[AT]! : -1, why: 'timeout', heads: cell.progress[HEADS] === 1 });
   };
   let timer = setTimeout(check, limit + HUNG_AFTER);
   try {
@@ -145,7 +145,16 @@ async function run(message: RunMessage): Promise<void> {
         text = await guarded(cell, limit, () => cell.go(next, to, limit));
         while (text === '?') text = await guarded(cell, limit, () => cell.collect(limit));
       } catch (error) {
-        if (!(error instanceof CallFailure) || error.why !== 'timeout') throw error;
+        if (!(error instanceof CallFailure)) throw error;
+        if (cell.progress[HEADS] === 1) throw error; // this run was void
+        if (error.why === 'rejection') {
+          cell = await ready(true);
+          if (to === next + 1)
+            part(`1\n${JSON.stringify({ why: 'runtime', message: `unhandled rejection: ${error.message}` })}`, 1);
+          else single = true;
+          continue;
+        }
+        if (error.why !== 'timeout') throw error;
         const state = cell.progress[STATE]!;
         const at = cell.progress[AT]!;
         const used = cell.cpu() - cpu;
@@ -188,9 +197,15 @@ async function run(message: RunMessage): Promise<void> {
     send({ t: 'done', r: message.r });
   } catch (error) {
     program.cell?.dispose();
+    if (program.cell?.progress[HEADS] === 1) {
+      program.cell = null;
+      send({ t: 'heads', r: message.r, at: next });
+      return;
+    }
     const at = program.cell?.progress[STATE] === 1 ? -1 : (program.cell?.progress[AT] ?? -1);
     program.cell = null;
-    send({ t: 'lost', r: message.r, at, why: error instanceof CallFailure ? error.why : 'crash' });
+    const why = error instanceof CallFailure && error.why !== 'rejection' ? error.why : 'crash';
+    send({ t: 'lost', r: message.r, at, why });
   }
 }
 

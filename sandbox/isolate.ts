@@ -12,6 +12,7 @@ const ivm = createRequire(import.meta.url)('isolated-vm') as typeof IVM;
 
 export const AT = 0;
 export const STATE = 1;
+export const HEADS = 2;
 export const STATE_WAITS = 2;
 export const STATE_HEADS = 3;
 
@@ -30,8 +31,9 @@ export interface Cell {
 
 /** What a call ended with, when it did not end well. */
 export class CallFailure extends Error {
-  readonly why: LossReason;
-  constructor(why: LossReason, message: string) {
+  /** `rejection`: a promise was rejected, and nobody handles it. */
+  readonly why: LossReason | 'rejection';
+  constructor(why: LossReason | 'rejection', message: string) {
     super(message);
     this.why = why;
   }
@@ -88,5 +90,7 @@ function failure(error: unknown, disposed: boolean): CallFailure {
   const message = error instanceof Error ? error.message : String(error);
   if (/timed out/.test(message)) return new CallFailure('timeout', message);
   if (disposed || /memory limit|disposed/i.test(message)) return new CallFailure('memory', message);
-  return new CallFailure('crash', message);
+  // The harness itself never throws, so this is what isolated-vm makes of a rejection without a handler.
+  const name = error instanceof Error ? error.name : 'Error';
+  return new CallFailure('rejection', `${name}: ${message}`.slice(0, 2000));
 }

@@ -72,6 +72,8 @@ interface Child {
   /** The longest silence that is right for what it does now. */
   patience: number;
   lastAt: number | null;
+  /** Its last run asked for heads: what happened in it counts for nothing. */
+  void: boolean;
   dead: boolean;
 }
 
@@ -98,6 +100,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       heard: performance.now(),
       patience: 0,
       lastAt: null,
+      void: false,
       dead: false,
     };
     child.process.hold(false);
@@ -193,6 +196,8 @@ export function createPool(options: SandboxOptions): Sandbox {
       }
       case 'hung':
         child.lastAt = message.at;
+        if (message.heads && child.sent[0] !== undefined) child.sent[0].work.job.program.heads = true;
+        child.void = message.heads;
         child.process.kill(message.why);
         return;
       default:
@@ -292,7 +297,8 @@ export function createPool(options: SandboxOptions): Sandbox {
     for (const sent of queued.reverse()) if (!sent.work.job.over) waiting.unshift(sent.work);
     if (running !== undefined) {
       options.log?.warn({ why }, 'a sandbox child ended, and its events are taken up by another');
-      lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
+      if (child.void) waiting.unshift(running.work);
+      else lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
       finish(running.work.job);
     }
     busy(child);

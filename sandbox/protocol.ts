@@ -58,7 +58,7 @@ export type FromChild =
   | { readonly t: 'heads'; readonly r: number; readonly at: number }
   | { readonly t: 'lost'; readonly r: number; readonly at: number; readonly why: LossReason }
   /** The isolate does not come back: only SIGKILL ends it. */
-  | { readonly t: 'hung'; readonly at: number; readonly why: LossReason };
+  | { readonly t: 'hung'; readonly at: number; readonly why: LossReason; readonly heads: boolean };
 
 // A child is not trusted: a line without end must not fill the parent's memory.
 const LONGEST_LINE = 4 << 20;
