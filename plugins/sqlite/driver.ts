@@ -134,3 +134,15 @@ export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
     return mine;
   };
 }
+
+/** Changes with every change of the schema. */
+export async function schemaVersion(db: Connection): Promise<number> {
+  const [row] = await db.all<{ schema_version: number }>('PRAGMA schema_version');
+  return row!.schema_version;
+}
+
+/** Changes whenever another connection has committed something; reading it costs almost nothing. */
+export async function dataVersion(db: Connection): Promise<number> {
+  const [row] = await db.all<{ data_version: number }>('PRAGMA data_version');
+  return row!.data_version;
+}

@@ -3,19 +3,7 @@
 // earlier ones gave; after a delete nothing of the old row is kept. Pure.
 
 import { canonical, type Row } from 'sluice/sdk';
-
-/** One event as the sink writes it. */
-export interface Step {
-  /** Its index in the batch. */
-  readonly index: number;
-  readonly act: 'put' | 'delete' | 'append' | 'update' | 'remove' | 'move' | 'truncate' | 'schema';
-  readonly key: Row | null;
-  readonly oldKey: Row | null;
-  /** The row to write, its key columns with it; for `remove` and `delete` null. */
-  readonly row: Row | null;
-  /** The row as it was: what finds a row without a key. */
-  readonly before: Row | null;
-}
+import type { Step } from './steps.ts';
 
 export interface Effects {
   /** Before the puts: rows that go, and rows that come back anew. */

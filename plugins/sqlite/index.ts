@@ -1,5 +1,8 @@
 // The sqlite plugin: a source that follows a database by triggers, and a sink that upserts and can be the checkpoint's home.
 
+import { existsSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type CheckResult, definePlugin, toSluiceError } from 'sluice/sdk';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { connect, type Mode } from './driver.ts';
@@ -20,7 +23,10 @@ export default definePlugin({
   sink: {
     config: sinkConfig,
     create: createSink,
-    check: (config) => checkFile(config.path, 'create', config.busy_timeout, sinkFault),
+    async check(config) {
+      if (existsSync(config.path)) return checkFile(config.path, 'write', config.busy_timeout, sinkFault);
+      return checkFolder(dirname(config.path));
+    },
     place(config) {
       const { table } = config;
       const tables =
@@ -50,5 +56,16 @@ async function checkFile(
     return [
       { ok: false, name: 'write', message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) },
     ];
+  }
+}
+
+/** The sink makes its database with the first write; to check is to look, so only the folder is looked at. */
+async function checkFolder(folder: string): Promise<readonly CheckResult[]> {
+  try {
+    await access(folder, constants.W_OK);
+    return [{ ok: true, name: 'write', message: 'the database will be made with the first write' }];
+  } catch {
+    const message = 'the database does not exist, and its folder does not exist or cannot be written';
+    return [{ ok: false, name: 'write', message, fix: 'check `path`, or make the folder' }];
   }
 }

@@ -12,11 +12,12 @@ import {
   sluiceError,
   type WriteResult,
 } from 'sluice/sdk';
+import type { TargetCache, WriteSettings } from './apply.ts';
 import type { SinkSettings } from './config.ts';
 import { type Connection, connect, turns } from './driver.ts';
 import { sinkFault } from './faults.ts';
 import { forgetCheckpoint, loadCheckpoint, saveCheckpoint, takeOver } from './home.ts';
-import { type TargetCache, type WriteSettings, writeBatch } from './write.ts';
+import { writeBatch } from './write.ts';
 
 export function createSink(config: SinkSettings, context: Context): Sink {
   const { path } = config;

@@ -22,32 +22,18 @@ import { lastSeq, prunedSeq, readLogState } from './change-log.ts';
 import { type ChangeReader, changeReader, type KindOf, type Page } from './changes.ts';
 import type { SourceSettings } from './config.ts';
 import { batchOfDrafts } from './drafts.ts';
-import { type Connection, connect, inTransaction, turns } from './driver.ts';
+import { type Connection, connect, dataVersion, inTransaction, schemaVersion, turns } from './driver.ts';
 import { faultOf, sourceFault } from './faults.ts';
 import { kindOf } from './kinds.ts';
+import { pause } from './pause.ts';
 import { checkPosition, goneError, type SqlitePosition, type TodoTable } from './position.ts';
+import { addTodo, type Progress, position, progressFrom, verified } from './progress.ts';
 import { acknowledge, checkFits, register } from './readers.ts';
 import { type Chunk, hasPassed, readChunk } from './snapshot.ts';
 import { columnsOf, readTable, type Table } from './tables.ts';
 import { resolveTables, syncTriggers, type Wish } from './triggers.ts';
 
 type Item = SourceItem<SqlitePosition>;
-
-/** Where one reading stands; position() is what is saved of it. */
-interface Progress {
-  readonly tag: string;
-  seq: number;
-  tables: readonly string[];
-  number: number;
-  todo: readonly TodoTable[];
-  /** When the snapshot began: the time of its rows, the same however often they are read. */
-  since: number;
-  /** Up to here changes were logged by triggers that fit their tables. */
-  verified: number;
-  schema: number;
-  /** false for a tap of a database without a change table: there is nothing to follow. */
-  readonly log: boolean;
-}
 
 interface Round {
   readonly end: number;
@@ -65,7 +51,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
   let db: Connection | null = null;
   let acked = -1;
   let disposed = false;
-  let dataVersion = -1; // as this connection counts
+  let seenVersion = -1; // as this connection counts
   const requested: string[] = [];
 
   async function open(): Promise<Connection> {
@@ -77,7 +63,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
   async function drop(): Promise<void> {
     const old = db;
     db = null;
-    dataVersion = -1;
+    seenVersion = -1;
     await old?.close().catch(() => undefined);
   }
 
@@ -102,19 +88,19 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     const changes = changeReader(progress.tag, kinds);
     let told = saved?.seq ?? -1; // the seq of the last position that was given
     let toldAt = performance.now();
-    dataVersion = -1;
+    seenVersion = -1;
     for (;;) {
       if (signal.aborted) return;
       takeRequests(progress);
-      const version = await withDb(dataVersionOf);
+      const version = await withDb(dataVersion);
       const last = progress.todo.length === 0 && !config.follow;
-      if (version === dataVersion && progress.todo.length === 0 && !last) {
+      if (version === seenVersion && progress.todo.length === 0 && !last) {
         await pause(config.poll, signal);
       } else {
         if (await schemaMoved(progress)) continue;
         const round = await withDb((open) => beginRound(open, progress));
         if (round === null) continue;
-        dataVersion = version;
+        seenVersion = version;
         for await (const item of giveRound(round, progress, changes, signal)) {
           if (item.open !== true) {
             told = item.position.seq;
@@ -275,12 +261,14 @@ export function createSource(config: SourceSettings, context: Context): Source<S
           message: `the sqlite source cannot do this yet: ${request.type}${request.type === 'snapshot' ? ' with a condition' : ''}`,
         });
       }
-      const { found } = await withDb((open) =>
-        resolveTables(open, request.table === undefined ? wish.tables : [request.table]),
-      );
-      if (found.length === 0)
-        throw sluiceError('E_REQUEST_FAILED', { message: 'there is no such table', fix: 'name one of `tables`' });
-      requested.push(...found);
+      const { found } = await withDb((open) => resolveTables(open, wish.tables));
+      const { table } = request;
+      const named = table === undefined ? found : found.filter((one) => one.toLowerCase() === table.toLowerCase());
+      if (named.length === 0) {
+        const message = 'this stream reads no table of that name';
+        throw sluiceError('E_REQUEST_FAILED', { message, fix: 'name one of the `tables` of its source' });
+      }
+      requested.push(...named);
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
@@ -319,59 +307,6 @@ async function startTap(db: Connection, wish: Wish, from: SqlitePosition | null)
   });
 }
 
-function progressFrom(
-  tag: string,
-  seq: number,
-  tables: readonly string[],
-  from: SqlitePosition | null,
-  schema: number,
-  log: boolean,
-): Progress {
-  return {
-    tag,
-    seq,
-    tables,
-    number: from?.number ?? seq,
-    todo: from?.todo ?? [],
-    since: from?.since ?? Date.now(),
-    verified: seq,
-    schema,
-    log,
-  };
-}
-
-function position(progress: Progress): SqlitePosition {
-  const { tag, seq, tables, number, todo, since } = progress;
-  return { db: tag, seq, tables, number, ...(todo.length > 0 ? { todo, since } : {}) };
-}
-
-/** Puts tables at the end of the list, to be read from their start. A new snapshot has a new number. */
-function addTodo(progress: Progress, tables: readonly string[]): void {
-  if (tables.length === 0) return;
-  progress.number = Math.max(progress.number + 1, progress.seq);
-  if (progress.todo.length === 0) progress.since = Date.now();
-  progress.todo = [
-    ...progress.todo.filter((todo) => !tables.includes(todo.table)),
-    ...tables.map((table) => ({ table })),
-  ];
-}
-
-function verified(progress: Progress, end: number): number {
-  progress.verified = end;
-  return end;
-}
-
-async function schemaVersion(db: Connection): Promise<number> {
-  const [row] = await db.all<{ schema_version: number }>('PRAGMA schema_version');
-  return row!.schema_version;
-}
-
-/** Changes whenever another connection has committed something; reading it costs almost nothing. */
-async function dataVersionOf(db: Connection): Promise<number> {
-  const [row] = await db.all<{ data_version: number }>('PRAGMA data_version');
-  return row!.data_version;
-}
-
 function missingTables(tables: readonly string[]): Error {
   return sluiceError('E_SOURCE_READ', {
     message: `the database has no table ${tables.join(', ')}`,
@@ -383,18 +318,5 @@ function noTap(): Error {
   return sluiceError('E_SOURCE_TAP', {
     message: 'no stream has set up a change table in this database, so there are no changes to look at',
     fix: 'run a stream of this source once, or use `capture:` in the stream, or `snapshot: initial` to see its rows',
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
   });
 }
