@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { type ErrorPlace, type SluiceError, sluiceError } from 'sluice/sdk';
 import { javascriptGuest } from './guest.ts';
-import { ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
+import { checkScript, ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
 import { stripTypes } from './typescript.ts';
 
 export { loadParser } from './rewrite.ts';
@@ -53,6 +53,12 @@ export function compileJavascript(input: JavascriptSource): CompiledJavascript {
     const number = modules.length;
     try {
       const rewritten = rewriteModule(typescript ? stripTypes(source) : source);
+      checkScript(
+        rewritten.script(
+          number,
+          rewritten.imports.map(() => 0),
+        ),
+      );
       modules.push({ path, file, source, rewritten, imported: [] });
     } catch (error) {
       if (!(error instanceof ModuleFinding)) throw error;

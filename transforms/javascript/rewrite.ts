@@ -2,6 +2,7 @@
 // stays where it is, one line further down. Module syntax is overwritten with spaces or with text of no greater length.
 // Refuses, with line and column: what does not parse, top-level await, import.meta, and imports of packages (not built yet).
 
+import { Script } from 'node:vm';
 import type * as Acorn from 'acorn';
 
 export interface Finding {
@@ -152,7 +153,6 @@ function parse(source: string): Acorn.Program {
       ecmaVersion: 'latest',
       sourceType: 'module',
       locations: true,
-      allowAwaitOutsideFunction: false,
       allowHashBang: true,
     });
   } catch (error) {
@@ -211,17 +211,38 @@ function declared(node: Acorn.Declaration): string[] {
   return names;
 }
 
-// Overwrites ranges: the new text first, then spaces, with every line break kept, so that nothing after it moves.
+// Overwrites ranges with shorter text, and keeps every line break and the column of what follows.
 function edited(source: string, edits: readonly { start: number; end: number; text: string }[]): string {
   let out = '';
   let at = 0;
   for (const { start, end, text } of [...edits].sort((a, b) => a.start - b.start || a.end - b.end)) {
-    out += source.slice(at, start) + text;
-    const rest = source.slice(start + Math.min(text.length, end - start), end);
-    const lost = source.slice(start, end).length - rest.length;
-    const breaks = source.slice(start, start + lost).replace(/[^\n]/g, '');
-    out += breaks + rest.replace(/[^\n\r\u2028\u2029]/g, ' ');
+    const range = source.slice(start, end);
+    const breaks = range.match(/\r\n|[\n\r\u2028\u2029]/g) ?? [];
+    const last = /[^\n\r\u2028\u2029]*$/.exec(range)![0].length;
+    const spaces = breaks.length > 0 ? last : Math.max(0, range.length - text.length);
+    out += source.slice(at, start) + text + breaks.join('') + ' '.repeat(spaces);
     at = end;
   }
   return out + source.slice(at);
+}
+
+/** What only V8 itself finds (top-level await, import.meta, a wrong regular expression). Parses, runs nothing. */
+export function checkScript(script: string): void {
+  try {
+    new Script(script);
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+    const lines = String(error.stack).split('\n');
+    const line = Number(/^sluice-module:\d+:(\d+)/.exec(lines[0]!)?.[1] ?? 2);
+    const column = /^ *\^/.test(lines[2] ?? '') ? lines[2]!.indexOf('^') + 1 : 1;
+    throw new ModuleFinding({
+      code: 'E_TRANSFORM_SYNTAX',
+      message: error.message,
+      ...(error.message.startsWith('await is')
+        ? { fix: 'await within an async function: the module runs anew for each event' }
+        : {}),
+      line: line - 1,
+      column,
+    });
+  }
 }

@@ -42,7 +42,19 @@ function placeOf(stack: string, source: string): { line: number; column: number 
   // the excerpt may begin before the named line or end at it: the line above the carets says which one is meant
   const shown = lines[carets - 1];
   for (const at of [line, line - 1, line + 1]) {
-    if (shown !== undefined && sourceLines[at - 1] === shown) return { line: at, column };
+    const text = sourceLines[at - 1];
+    if (shown !== undefined && text !== undefined && text.replaceAll('\t', TAB) === shown.replaceAll('\t', TAB)) {
+      return { line: at, column: unexpanded(text, column) };
+    }
   }
   return { line: Math.min(line, sourceLines.length), column };
+}
+
+const TAB = '    '; // how wide the stripper shows a tab
+
+function unexpanded(line: string, column: number): number {
+  let shown = 1;
+  let at = 0;
+  while (at < line.length && shown < column) shown += line[at++] === '\t' ? TAB.length : 1;
+  return at + 1;
 }
