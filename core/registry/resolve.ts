@@ -5,10 +5,10 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { messageOf, type SluiceError, sluiceError } from '../errors.ts';
+import { nearest } from '../manifest/nearest.ts';
 import { isPluginDefinition, type PluginDefinition } from '../plugin.ts';
 import { schemaProblems } from './config-subset.ts';
 import { bundledPlugins, discover, isPluginPath, type PluginPlace, placesOf } from './discover.ts';
-import { nearest } from './nearest.ts';
 import {
   admit,
   isPluginFolder,
@@ -180,8 +180,8 @@ function notFound(name: string, places: readonly PluginPlace[], known: readonly 
   const near = nearest(name, names);
   const looked = places.map(({ dir }) => dir);
   const fix =
-    near.length > 0
-      ? `did you mean ${near.map((one) => `"${one}"`).join(' or ')}?`
+    near !== null
+      ? `did you mean "${near}"?`
       : isPluginPath(name)
         ? 'check the path: it is relative to the manifest'
         : `install sluice-plugin-${name.replace(/^sluice-plugin-/, '')}, put a folder ./plugins/${name} beside the manifest, or run \`sluice plugins list\``;
