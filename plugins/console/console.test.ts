@@ -1,3 +1,5 @@
+// The console sink: its lines, and a real standard output that is slow or goes away.
+
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';

@@ -1,3 +1,5 @@
+// The sample source: its story, and that reading goes on exactly after any position.
+
 import fc from 'fast-check';
 import {
   type ChangeEvent,
