@@ -13,7 +13,7 @@ import { canonical } from '../values.ts';
 import { isPermanent, usedUp } from './absence.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import type { CommitPolicy } from './commit-policy.ts';
-import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
+import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { noProgress, type Progress, settle } from './settle.ts';
 import type { Slot } from './slot.ts';
 import type { Group } from './work.ts';
@@ -30,6 +30,8 @@ export interface DeliverParts {
   readonly replay?: boolean;
   /** The home's open transaction. */
   transaction(): Promise<HomeTransaction>;
+  /** True when a request waits to be carried out. Asked while a sink is away. */
+  requestWaits(): Promise<boolean>;
   /** The stream waits for a sink (or, with null, does no longer). */
   waiting(error: SluiceError | null): void;
   /** A sink that was away took its probe: it is back, and these of the events that it had missed are delivered. */
@@ -198,6 +200,7 @@ export async function settleAt(
         }
         await pause(Math.max(leastMs, backoffDelay(parts.retry, slot.absences)), AbortSignal.any([signal, parts.soft]));
         if (signal.aborted || parts.soft.aborted) throw new Interrupted();
+        if (holds && parts.replay !== true && (await parts.requestWaits())) throw new RequestWaits();
       },
     },
     extra.rejected,

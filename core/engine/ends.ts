@@ -22,6 +22,9 @@ export class SessionLost extends Error {
   }
 }
 
+/** A request came while a sink was waited for: give the group up, so that the request finds nothing at the sinks. */
+export class RequestWaits extends Error {}
+
 /** The stream was told to stop while it waited for something that is not there. Nothing is lost: it is read again. */
 export class Interrupted extends Error {
   constructor() {

@@ -1,6 +1,7 @@
-// What the engine remembers of a stream's pending dead letters: how much room they take (dead_letters.max_bytes), and when
-// a later event resolves one (delivered again at the same place) or supersedes it (a later event of its key was ok at a
-// keyed sink). Costs nothing while there are none.
+// What the engine remembers of a stream's dead letters: how much room they take (dead_letters.max_bytes), when one is
+// resolved (its event came again, after a crash or a change of the position, and does not fail there any more: its fate is
+// another one now), and when one is superseded (a later event of its key was ok at a keyed sink).
+// Costs nothing while there are none.
 
 import type { EventBatch } from '../event.ts';
 import { keyTexts } from '../key-order.ts';
@@ -16,30 +17,44 @@ export interface LetterBook {
   add(letter: NewDeadLetter, source: number): void;
   /** The group's letters are added and its marks taken: what comes now is later than all of it. */
   next(group: Group): void;
-  /** What these outputs, which are ok at a sink now, say about pending letters. `isOk(j)`: output j is ok there. */
-  marks(slot: Slot, group: Group, isOk: (j: number) => boolean): DeadLetterMark[];
+  /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. */
+  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean): DeadLetterMark[];
+  /** Letters of before whose events came again in this group and were not added again. */
+  resolved(group: Group): DeadLetterMark[];
   /** Marks that are durable now. */
   marked(marks: readonly DeadLetterMark[]): void;
 }
 
-type Remembered = Pick<PendingLetter, 'place' | 'event_id' | 'table' | 'key'> & {
+type Remembered = PendingLetter & {
   /** Where its event stands in the order of this session's source events; -1 for one of before. */
   readonly at: number;
 };
 
-/** `keyed`: some sink of the stream writes by key, so that a later event of a key can supersede a letter. */
-export async function openLetterBook(store: StateStore, stream: string, keyed: boolean): Promise<LetterBook> {
-  // Letters of before this session can come again (read again from the checkpoint): those are known by event id too.
-  const byEvent = new Map<string, Remembered>();
+/**
+ * `keyed`: some sink of the stream writes by key, so that a later event of a key can supersede a letter.
+ * `since`: when the checkpoint was saved: letters of after it are of events that will come again.
+ */
+export async function openLetterBook(
+  store: StateStore,
+  stream: string,
+  keyed: boolean,
+  since: string,
+): Promise<LetterBook> {
+  // By the id of the source event: letters of before this session, whose events can come again.
+  const before = new Map<string, Map<string, Remembered>>();
   const byKey = new Map<string, Map<string, Remembered>>();
   const keySlots = new Map<string, string>();
   let bytes = await store.deadLetterBytes(stream);
 
   let passed = 0; // source events of the groups before
 
-  const remember = (letter: Remembered, comesAgain: boolean): void => {
+  const rememberBefore = (letter: Remembered): void => {
+    const letters = before.get(letter.source_event_id) ?? new Map<string, Remembered>();
+    letters.set(eventSlot(letter.place, letter.event_id), letter);
+    before.set(letter.source_event_id, letters);
+  };
+  const rememberKey = (letter: Remembered): void => {
     const name = eventSlot(letter.place, letter.event_id);
-    if (comesAgain) byEvent.set(name, letter);
     if (letter.key === null || !keyed) return;
     const slot = keySlot(letter.place, letter.table, letter.key);
     const letters = byKey.get(slot) ?? new Map<string, Remembered>();
@@ -49,7 +64,6 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
   };
   const forget = (place: Place, eventId: string): void => {
     const name = eventSlot(place, eventId);
-    byEvent.delete(name);
     const slot = keySlots.get(name);
     if (slot === undefined) return;
     keySlots.delete(name);
@@ -57,7 +71,13 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
     letters?.delete(name);
     if (letters?.size === 0) byKey.delete(slot);
   };
-  for (const letter of await store.pendingLetters(stream)) remember({ ...letter, at: -1 }, true);
+  for (const letter of await store.pendingLetters(stream)) {
+    rememberBefore({ ...letter, at: -1 });
+    rememberKey({ ...letter, at: -1 });
+  }
+  for (const letter of await store.listDeadLetters({ stream, status: 'superseded', since })) {
+    rememberBefore({ ...remembered(letter), at: -1 });
+  }
 
   return {
     get bytes() {
@@ -65,19 +85,31 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
     },
     add(letter, source) {
       bytes += letterSize(letter);
-      const { place, event_id, table, key } = letter; // not the rest: the texts of a letter are large
-      remember({ place, event_id, table, key, at: passed + source }, false);
+      before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
+      rememberKey({ ...remembered(letter), at: passed + source });
     },
     next(group) {
       passed += group.count;
     },
-    marks(slot, group, isOk) {
-      if (byEvent.size === 0 && (byKey.size === 0 || !slot.sink.keyed)) return [];
-      const found = { resolved: new Map<string, Remembered>(), superseded: new Map<string, Remembered>() };
+    superseded(slot, group, isOk) {
+      if (byKey.size === 0 || !slot.sink.keyed) return [];
+      const found = new Map<string, Remembered>();
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, passed + group.originOf(j), byEvent, byKey, found);
+        if (isOk(j)) look(slot, group, j, passed + group.originOf(j), byKey, found);
       }
-      return [...toMarks(stream, 'resolved', found.resolved), ...toMarks(stream, 'superseded', found.superseded)];
+      return toMarks(stream, 'superseded', found);
+    },
+    resolved(group) {
+      if (before.size === 0) return [];
+      const found = new Map<string, Remembered>();
+      for (const work of group.works) {
+        for (let i = 0; i < work.input.length && before.size > 0; i++) {
+          const id = work.input.id(i);
+          for (const [name, letter] of before.get(id) ?? []) found.set(name, letter);
+          before.delete(id);
+        }
+      }
+      return toMarks(stream, 'resolved', found);
     },
     marked(marks) {
       for (const mark of marks) {
@@ -88,9 +120,9 @@ export async function openLetterBook(store: StateStore, stream: string, keyed: b
   };
 }
 
-interface Found {
-  readonly resolved: Map<string, Remembered>;
-  readonly superseded: Map<string, Remembered>;
+// Not the rest of a letter: its texts are large.
+function remembered({ place, event_id, source_event_id, table, key }: PendingLetter): PendingLetter {
+  return { place, event_id, source_event_id, table, key };
 }
 
 function look(
@@ -98,47 +130,27 @@ function look(
   group: Group,
   j: number,
   at: number,
-  byEvent: ReadonlyMap<string, Remembered>,
   byKey: ReadonlyMap<string, ReadonlyMap<string, Remembered>>,
-  found: Found,
+  found: Map<string, Remembered>,
 ): void {
-  const place: Place = { kind: 'sink', id: slot.id };
-  const id = group.out.id(j);
-  const source = group.sourceOf(j);
-  if (byEvent.size > 0) {
-    for (const name of eventSlots(place, id, source.batch.id(source.index), byEvent))
-      found.resolved.set(name, byEvent.get(name)!);
-  }
-  if (!slot.sink.keyed || byKey.size === 0) return;
   const table = group.out.table(j);
-  const sinkKeys = keyTexts(group.out, j, slot.sink.key) ?? [];
-  for (const key of sinkKeys) supersede(byKey.get(keySlot(place, table, key)), id, at, found);
+  const source = group.sourceOf(j);
+  for (const key of keyTexts(group.out, j, slot.sink.key) ?? []) {
+    supersede(byKey.get(keySlot({ kind: 'sink', id: slot.id }, table, key)), group.out.id(j), at, found);
+  }
   for (const key of sourceKeys(source.batch, source.index)) {
     supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), at, found);
   }
 }
 
-// A letter of a transformation or the source is resolved by any output that descends from its input.
-function* eventSlots(
-  place: Place,
+function supersede(
+  letters: ReadonlyMap<string, Remembered> | undefined,
   id: string,
-  sourceId: string,
-  known: ReadonlyMap<string, Remembered>,
-): Generator<string> {
-  const own = eventSlot(place, id);
-  if (known.has(own)) yield own;
-  for (let ancestor = id; ancestor.length >= sourceId.length; ancestor = ancestor.slice(0, ancestor.lastIndexOf('/'))) {
-    const name = eventSlot(null, ancestor);
-    if (known.has(name)) yield name;
-    if (ancestor.length === sourceId.length || !ancestor.includes('/')) break;
-  }
-}
-
-function supersede(letters: ReadonlyMap<string, Remembered> | undefined, id: string, at: number, found: Found): void {
-  if (letters === undefined) return;
-  for (const [name, letter] of letters) {
-    if (letter.at < at && !descends(id, letter.event_id) && !found.resolved.has(name))
-      found.superseded.set(name, letter);
+  at: number,
+  found: Map<string, Remembered>,
+): void {
+  for (const [name, letter] of letters ?? []) {
+    if (letter.at < at && !descends(id, letter.event_id)) found.set(name, letter);
   }
 }
 
@@ -166,7 +178,7 @@ function toMarks(
   return [...byPlace.values()].map(({ place, ids }) => ({ status, stream, place, event_ids: ids }));
 }
 
-// Everything that failed before the sinks is one place here: it is resolved and superseded by what happens at any sink.
+// Everything that failed before the sinks is one place here: it is superseded by what happens at any sink.
 function eventSlot(place: Place | null, id: string): string {
   return place?.kind === 'sink' ? `sink ${place.id} ${id}` : `chain ${id}`;
 }

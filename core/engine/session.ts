@@ -38,6 +38,8 @@ export interface SessionParts {
 export interface SessionObserver {
   /** A batch was read. */
   read(events: number, bytes: number, phase: Phase, lastTs: number): void;
+  /** Nothing came for a second, and nothing is wrong: the source is there and has no news. */
+  quiet(): void;
   /** A checkpoint covers `events` more. */
   committed(events: number, lastTs: number): void;
 }
@@ -194,6 +196,7 @@ async function takeOrTick(parts: SessionParts, queue: WorkQueue<Work>): Promise<
     });
     const winner = await Promise.race([taking, tick]).finally(() => clearTimeout(timer));
     if (winner !== 'tick') return winner;
+    parts.observe.quiet();
     if (parts.writer.uncommitted === 0) await parts.between();
   }
 }

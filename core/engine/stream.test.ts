@@ -259,3 +259,30 @@ test('a full dead-letter store fails the stream instead of losing the event', as
   expect(end).toMatchObject({ state: 'failed', error: { code: 'E_DEAD_LETTERS_FULL' } });
   expect((await ledger(store)).in).toBe(0);
 });
+
+test('a request is carried out while the stream waits for a sink', async () => {
+  const store = memoryStore();
+  let there = false;
+  const rejects = { now: true };
+  const to = target({
+    beforeWrite(batch) {
+      if (batch.id(0) === 'e2' && !there) throw new Error('away');
+    },
+    answer: (batch, i) => (batch.id(i) === 'e1' && rejects.now ? rejected() : undefined),
+  });
+  const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }], {
+    async hook(i) {
+      if (i === 1) while ((await letters(store)).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  });
+  const running = run({ source, sinks: [{ id: 'a', to }] }, store);
+  while ((await letters(store)).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  rejects.now = false;
+  const number = await store.addRequest({ stream: 's', type: 'replay', body: { ids: [1], force: false } });
+  while ((await store.getRequest(number))!.status !== 'done') await new Promise((resolve) => setTimeout(resolve, 5));
+  expect((await letters(store))[0]).toMatchObject({ event_id: 'e1', status: 'resolved' });
+  there = true;
+  expect((await running).end.state).toBe('ended');
+  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2']);
+  expect(await ledger(store)).toMatchObject({ in: 2, delivered: 1, dead_lettered: 1 });
+});

@@ -10,7 +10,7 @@ import type { StoredRequest } from '../state/store.ts';
 import { isPermanent, usedUp } from './absence.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import type { Chain } from './chain.ts';
-import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
+import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
 import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
 import { carryOut, Reposition } from './requests.ts';
@@ -114,6 +114,11 @@ async function sessions(
             status.state = phase;
             status.reason = null;
           },
+          quiet() {
+            if (status.waitsForSink) return;
+            status.state = status.phase ?? 'streaming';
+            status.reason = null;
+          },
           committed(events, lastTs) {
             absences = 0;
             status.covered += events;
@@ -130,6 +135,10 @@ async function sessions(
       status.waitsForSink = false;
       if (thrown instanceof Reposition) {
         delay = 0;
+        continue;
+      }
+      if (thrown instanceof RequestWaits) {
+        delay = 1; // long enough to look for the request, with the sinks restored
         continue;
       }
       if (thrown instanceof StreamFailed || thrown instanceof Interrupted) throw thrown;
@@ -156,18 +165,22 @@ async function startWriter(
   const { config, store, status } = parts;
   for (const slot of slots) await restoreSlot(slot, checkpoint);
   const keyed = slots.some((slot) => slot.sink.keyed);
-  const writer = openWriter({
+  const writer: Writer = openWriter({
     stream: config.id,
     store,
     slots,
     checkpoint,
-    book: await openLetterBook(store, config.id, keyed),
+    book: await openLetterBook(store, config.id, keyed, checkpoint.saved_at),
     policy: config.commit_policy,
     retry: config.retry_policy,
     maxLetterBytes: config.dead_letters.max_bytes,
     soft: AbortSignal.any([parts.soft, end]),
     hard: parts.hard,
     destinationOf: (place) => destinationOf(config, place),
+    requestWaits: onceASecond(
+      async () => (await store.nextRequest(config.id, writer.checkpoint.request)) !== null,
+      false,
+    ),
     waiting(error) {
       status.waitsForSink = error !== null;
       if (error === null) {
@@ -195,14 +208,22 @@ async function startWriter(
   return writer;
 }
 
-/** Looks for a request at most once a second; one at a time, with nothing at the sinks. */
+/** Carries out the next request, one at a time, with nothing at the sinks. */
 function requestPoller(parts: StreamParts, writer: Writer, slots: readonly Slot[]): () => Promise<void> {
-  let last = 0;
-  return async () => {
-    if (performance.now() - last < REQUESTS_EVERY_MS || parts.hard.aborted) return;
-    last = performance.now();
+  return onceASecond(async () => {
+    if (parts.hard.aborted) return;
     const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
     if (next !== null) await carryOut(next, { parts, writer, slots });
+  }, undefined);
+}
+
+/** Calls through at most once a second, the first time at once; in between the answer is `otherwise`. */
+function onceASecond<T>(look: () => Promise<T>, otherwise: T): () => Promise<T> {
+  let last = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (performance.now() - last < REQUESTS_EVERY_MS) return otherwise;
+    last = performance.now();
+    return await look();
   };
 }
 

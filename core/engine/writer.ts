@@ -129,7 +129,7 @@ export function openWriter(parts: WriterParts): Writer {
 
   const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome): void => {
     const bad = new Set([...progress.exceptions.keys(), ...missed]);
-    marks.push(...parts.book.marks(slot, group, (j) => !bad.has(j)));
+    marks.push(...parts.book.superseded(slot, group, (j) => !bad.has(j)));
   };
 
   const storeLetters = async (withCheckpoint: Checkpoint | null): Promise<void> => {
@@ -179,6 +179,7 @@ export function openWriter(parts: WriterParts): Writer {
         start += work.input.length;
       }
       for (const outcome of outcomes) markPassed(group, outcome);
+      marks.push(...parts.book.resolved(group));
       parts.book.next(group);
       ledger = addLedger(
         ledger,

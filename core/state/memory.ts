@@ -96,7 +96,8 @@ function memoryTables(): Tables<WireWrite> {
       const at = new Date().toISOString();
       for (const mark of change.marks) {
         for (const [identity, letter] of letters) {
-          if (letter.status !== 'pending' || !names(mark, letter)) continue;
+          const changes = letter.status === 'pending' || (letter.status === 'superseded' && mark.status === 'resolved');
+          if (!changes || !names(mark, letter)) continue;
           letters.set(identity, { ...letter, status: mark.status, status_at: at, note: mark.note ?? null });
         }
       }
@@ -112,7 +113,13 @@ function memoryTables(): Tables<WireWrite> {
       return [...letters.values()].filter((letter) => passes(letter, filter)).slice(0, filter.limit);
     },
     pendingLetters: (stream) =>
-      pending(stream).map(({ place, event_id, table, key }) => ({ place, event_id, table, key })),
+      pending(stream).map(({ place, event_id, source_event_id, table, key }) => ({
+        place,
+        event_id,
+        source_event_id,
+        table,
+        key,
+      })),
     deadLetterBytes: (stream, place) =>
       pending(stream)
         .filter((letter) => place === undefined || (letter.place.kind === place.kind && letter.place.id === place.id))

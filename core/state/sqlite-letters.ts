@@ -12,7 +12,6 @@ type Value = string | number | null;
 interface LetterRow extends PendingRow {
   readonly id: number;
   readonly stream: string;
-  readonly source_event_id: string;
   readonly event: string;
   readonly input: string | null;
   readonly transform: string | null;
@@ -36,6 +35,7 @@ interface PendingRow {
   readonly place_kind: Place['kind'];
   readonly place_id: string;
   readonly event_id: string;
+  readonly source_event_id: string;
   readonly table_name: string;
   readonly key: string | null;
 }
@@ -62,14 +62,17 @@ export function letters(db: DatabaseSync): Letters {
     attempts = attempts + ?13, failed_at = ?14, status = 'pending', status_at = ?14, note = null, bytes = ?15
     where stream = ?1 and event_id = ?2 and place_kind = ?3 and place_id = ?4`);
   const marking = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'pending'`;
+  const unsupersede = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'superseded'`;
   const counted = 'returning stream, place_kind, place_id, bytes';
   const markId = db.prepare(`${marking} and id = ? ${counted}`);
   const markEvent = db.prepare(`${marking} and ${IDENTITY} ${counted}`);
+  const resolveId = db.prepare(`${unsupersede} and id = ?`); // superseded letters are not counted
+  const resolveEvent = db.prepare(`${unsupersede} and ${IDENTITY}`);
   const count = db.prepare(`insert into pending_bytes values (?, ?, ?, ?)
     on conflict do update set bytes = bytes + excluded.bytes`);
   const bytesAt = db.prepare('select bytes from pending_bytes where stream = ? and place_kind = ? and place_id = ?');
   const bytesOf = db.prepare('select coalesce(sum(bytes), 0) as bytes from pending_bytes where stream = ?');
-  const pending = db.prepare(`select place_kind, place_id, event_id, table_name, key
+  const pending = db.prepare(`select place_kind, place_id, event_id, source_event_id, table_name, key
     from dead_letter where stream = ? and status = 'pending' order by id`);
 
   return {
@@ -104,10 +107,16 @@ export function letters(db: DatabaseSync): Letters {
       for (const mark of marks) {
         const to = [mark.status, at, mark.note ?? null] as const;
         if (mark.ids !== undefined) {
-          for (const id of mark.ids) done(markId.get(...to, id));
+          for (const id of mark.ids) {
+            done(markId.get(...to, id));
+            if (mark.status === 'resolved') resolveId.run(...to, id);
+          }
         } else {
           const { stream, place, event_ids } = mark;
-          for (const id of event_ids) done(markEvent.get(...to, stream, id, place.kind, place.id));
+          for (const id of event_ids) {
+            done(markEvent.get(...to, stream, id, place.kind, place.id));
+            if (mark.status === 'resolved') resolveEvent.run(...to, stream, id, place.kind, place.id);
+          }
         }
       }
       deltas.write(count);
@@ -164,6 +173,7 @@ function pendingOf(row: PendingRow): PendingLetter {
   return {
     place: { kind: row.place_kind, id: row.place_id },
     event_id: row.event_id,
+    source_event_id: row.source_event_id,
     table: row.table_name,
     key: row.key,
   };
@@ -175,7 +185,6 @@ function letterOf(row: LetterRow): DeadLetter {
     ...pendingOf(row),
     id: row.id,
     stream: row.stream,
-    source_event_id: row.source_event_id,
     event: row.event,
     input: row.input,
     transform: row.transform === null ? null : parseStored(row.transform, what),

@@ -96,7 +96,8 @@ class Model {
               m.place.kind === l.place.kind &&
               m.place.id === l.place.id &&
               m.event_ids.includes(l.event_id);
-        if (named && l.status === 'pending') l.status = m.status;
+        const changes = l.status === 'pending' || (l.status === 'superseded' && m.status === 'resolved');
+        if (named && changes) l.status = m.status;
       }
     }
     if (checkpoint !== undefined) {

@@ -73,11 +73,13 @@ export interface StateWrite {
   readonly checkpoint?: Checkpoint;
   /** An upsert of a letter that is there already keeps its id and first_failed_at, and makes it pending again. */
   readonly deadLetters?: readonly NewDeadLetter[];
-  /** Status changes, applied after the upserts; only pending letters change. */
+  /** Status changes, applied after the upserts. */
   readonly marks?: readonly DeadLetterMark[];
 }
 
-/** By number (`ids`, from the command line), or by what a letter is known by (the engine does not know its numbers). */
+/**
+ * Pending letters change to any status; a superseded one only to `resolved` (it was delivered after all).
+ * By number (`ids`, from the command line), or by what a letter is known by (the engine does not know its numbers). */
 export type DeadLetterMark = {
   readonly status: Exclude<DeadLetterStatus, 'pending'>;
   readonly note?: string;
@@ -90,6 +92,7 @@ export type DeadLetterMark = {
 export interface PendingLetter {
   readonly place: Place;
   readonly event_id: string;
+  readonly source_event_id: string;
   readonly table: string;
   readonly key: string | null;
 }

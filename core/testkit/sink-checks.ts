@@ -24,7 +24,7 @@ export async function writeTo(
   sink: Pick<Sink, 'write'>,
   stage: SinkStage,
   events: readonly ChangeEvent[],
-  signal = never,
+  signal: AbortSignal = never,
 ): Promise<readonly WriteResult[]> {
   const results = await within(PATIENCE, 'write', sink.write(objectBatch(stage, events), signal));
   assertResults(results, events.length);
