@@ -1,0 +1,74 @@
+// Builds what is published, into dist/: the sources with their types taken off, at the same relative places, so that a worker
+// or child that is started beside its parent's file is found in a checkout and in the package alike. tsc does all of it,
+// declarations too; nothing is bundled. Only what can be reached from the entries below is built: no tests.
+// Each plugin keeps its package.json, which then names ./index.js; its `sluice/sdk` is resolved by the registry (one SDK).
+
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && existsSync(join(root, 'plugins', entry.name, 'package.json')))
+  .map((entry) => {
+    const folder = `plugins/${entry.name}`;
+    const meta = json(join(root, folder, 'package.json'));
+    return { folder, meta, entry: join(folder, meta.sluice.plugin) };
+  });
+
+// what a person, a plugin or npm starts from, and what a running process starts by its file name
+const entries = [
+  'core/cli/main.ts',
+  'core/cli/index.ts',
+  'core/sdk.ts',
+  'core/testkit.ts',
+  'core/testkit/lodger.ts',
+  'core/registry/one-sdk.ts',
+  'core/state/worker.ts',
+  'sandbox/child.ts',
+  ...plugins.map(({ entry }) => entry),
+];
+const missing = entries.filter((entry) => !existsSync(join(root, entry)));
+if (missing.length > 0) fail(`these entries are missing: ${missing.join(', ')}`);
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+const config = join(dist, 'tsconfig.json');
+writeFileSync(
+  config,
+  JSON.stringify({
+    extends: '../scripts/tsconfig.json',
+    compilerOptions: {
+      noEmit: false,
+      rootDir: '..',
+      outDir: '.',
+      declaration: true,
+      declarationDir: './types',
+      rewriteRelativeImportExtensions: true,
+      typeRoots: ['../node_modules/@types'],
+    },
+    include: [],
+    files: entries.map((entry) => `../${entry}`),
+  }),
+);
+const tsc = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), ['-p', config], { cwd: root, encoding: 'utf8' });
+rmSync(config);
+if (tsc.status !== 0) fail(`${tsc.error?.message ?? `${tsc.stdout}${tsc.stderr}`.trimEnd()}`);
+
+for (const { folder, meta } of plugins) {
+  const sluice = { ...meta.sluice, plugin: meta.sluice.plugin.replace(/\.ts$/, '.js') };
+  writeFileSync(join(dist, folder, 'package.json'), `${JSON.stringify({ ...meta, sluice }, null, 2)}\n`);
+  if (existsSync(join(root, folder, 'README.md')))
+    cpSync(join(root, folder, 'README.md'), join(dist, folder, 'README.md'));
+}
+chmodSync(join(dist, 'core', 'cli', 'main.js'), 0o755);
+console.error(`built dist/ with ${plugins.length} plugins`);
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
