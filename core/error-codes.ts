@@ -74,8 +74,12 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   E_EVENT_SIZE: row('runtime', 'An event is larger than the source may read.'),
 
   // transforms
-  E_TRANSFORM_SYNTAX: row('invalid', 'The transform does not compile.'),
-  E_TRANSFORM_LOAD: row('invalid', 'The transform threw, or was too slow, while it was loaded.'),
+  E_TRANSFORM_SYNTAX: row('invalid', 'The transform does not compile.', 'mend the line that it names'),
+  E_TRANSFORM_LOAD: row(
+    'invalid',
+    'The transform threw, or was too slow, while it was loaded.',
+    'mend the line that it names; what runs at the top of the file must be quick',
+  ),
   E_TRANSFORM_RUNTIME: row('runtime', 'The transform threw.'),
   E_TRANSFORM_TIMEOUT: row(
     'runtime',
@@ -117,7 +121,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   E_SINK_RESULTS: row('runtime', 'The sink did not answer for every event.', 'report it to the author of the plugin'),
   E_SINK_ABSENT: row('runtime', 'The sink was away and is not needed.'),
   E_SINK_PARKED: row('runtime', 'The sink is parked.', 'mend it, then run `sluice resume`'),
-  E_STREAM_FAILED: row('runtime', 'The stream stopped because its policy says so.'),
+  E_STREAM_FAILED: row(
+    'runtime',
+    'The stream stopped because its policy says so.',
+    'mend the cause and run again: the event is still pending',
+  ),
   E_STREAM_ATTEMPTS: row('runtime', 'All attempts of the retry policy are used up.'),
 
   // state

@@ -229,8 +229,8 @@ function sourceFailure(chain: Chain, input: EventBatch, index: number, given: Sl
 function withLine(error: SluiceError, input: EventBatch, index: number): SluiceError {
   if (error.at !== undefined || input.unreadable?.has(index) === true) return error;
   const { source } = JSON.parse(input.head(index)) as { source: SourceInfo };
-  const { line, file } = source;
+  const { line, db } = source;
   if (typeof line !== 'number') return error;
-  const at = { line, ...(typeof file === 'string' ? { file } : {}) };
+  const at = { file: db, line }; // a source of lines has its file's name as its database
   return sluiceError(error.code, { message: error.message, at, cause: error });
 }

@@ -8,7 +8,7 @@ import { durationMs } from '../../manifest/units.ts';
 import { createLog } from '../../observe/log.ts';
 import { accountText, startProgress } from '../account.ts';
 import { type Command, flag, type Invocation } from '../command.ts';
-import { exitCodeOf, printJson, say, worst } from '../output.ts';
+import { exitCodeOf, printError, printJson, say, worst } from '../output.ts';
 import { serveTelemetry } from '../telemetry.ts';
 import { chosenStreams, findingsExit, logLevel, manifestOf, openStore, openWorkspace } from '../workspace.ts';
 
@@ -92,10 +92,7 @@ export const command: Command = {
       });
     } else if (!invocation.quiet) say(`\n${accountText(run.statuses)}\n`);
     const failures = ends.flatMap((end) => (end.state === 'failed' ? [end.error] : []));
-    for (const error of failures) {
-      if (!invocation.json)
-        say(`✗ ${error.code}: ${error.message}${error.fix === undefined ? '' : `\n    → ${error.fix}`}`);
-    }
+    if (!invocation.json) for (const error of failures) await printError(error, invocation);
     if (failures.length > 0) return worst(failures.map(exitCodeOf));
     return signals.code;
   },
