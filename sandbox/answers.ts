@@ -1,15 +1,15 @@
-// The wire format of a slice and of its answers. A slice is one line of JSON (the lengths of the texts, and times and ids
-// where heads are sent) and then the texts, one after the other: by length, because the text of a row may hold line breaks.
+// The wire format of a slice and of its answers. A slice is the texts, one after the other, and then one line of JSON with
+// their lengths (and times and ids where heads are sent): by length, because the text of a row may hold line breaks.
 // Answers hold none (JSON.stringify writes none), so they are lines: the statuses, one line an event, then log lines.
 
 import type { Answer, Answers, LogLine, Refused, Slice } from './index.ts';
 
-/** The events [from, to) of a slice as one text. */
-export function encodeSlice(slice: Slice, from: number, to: number, heads: boolean): string {
+/** The events [from, to) of a slice as pieces of one text. */
+export function encodeSlice(slice: Slice, from: number, to: number, heads: boolean): string[] {
   const parts = heads ? 3 : slice.seconds ? 2 : 1;
   const count = to - from;
   const lengths = new Array<number>(count * parts);
-  const texts = new Array<string>(count * parts);
+  const texts = new Array<string>(count * parts + 1);
   for (let i = 0, at = 0; i < count; i++) {
     for (let p = 0; p < parts; p++, at++) {
       const text = p === 0 ? slice.main(from + i) : p === 1 ? slice.second(from + i) : slice.head(from + i);
@@ -22,7 +22,8 @@ export function encodeSlice(slice: Slice, from: number, to: number, heads: boole
     header.t = Array.from({ length: count }, (_, i) => slice.time(from + i));
     header.i = Array.from({ length: count }, (_, i) => slice.id(from + i));
   }
-  return `${JSON.stringify(header)}\n${texts.join('')}`;
+  texts[texts.length - 1] = `\n${JSON.stringify(header)}`;
+  return texts;
 }
 
 /** Where the answers of a slice are put together. */

@@ -12,6 +12,7 @@ import {
   type RunMessage,
   type ToChild,
 } from './protocol.ts';
+import { scratchFor } from './slots.ts';
 
 const FIRST_SLOT = 3; // descriptors 3, 4, … are the slot files
 const HUNG_AFTER = 150; // ms beyond a call's limit after which its isolate will not come back
@@ -28,9 +29,12 @@ const programs = new Map<number, Program>();
 const queue: ToChild[] = [];
 const stopped = new Set<number>();
 let busy = false;
+const texts = new Map<number, string>(); // slices that were read while an earlier one was running
+let unsent: (() => void) | null = null; // answers that are handed over while the next slice is running
 const running: { cell: Cell | null } = { cell: null };
 
 function send(message: FromChild): void {
+  handOver();
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
   let sent = 0;
   while (sent < bytes.length) {
@@ -40,6 +44,12 @@ function send(message: FromChild): void {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') process.kill(process.pid, 'SIGKILL');
     }
   }
+}
+
+function handOver(): void {
+  const now = unsent;
+  unsent = null;
+  now?.();
 }
 
 function catastrophe(message: string): void {
@@ -73,7 +83,9 @@ async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Pr
   };
   let timer = setTimeout(check, limit + HUNG_AFTER);
   try {
-    return await call();
+    const called = call();
+    handOver(); // the isolate works in a thread of its own
+    return await called;
   } finally {
     clearTimeout(timer);
   }
@@ -93,30 +105,32 @@ async function load(message: LoadMessage): Promise<void> {
   send({ t: 'loaded', p: message.p, error });
 }
 
-async function run(message: RunMessage): Promise<void> {
-  const program = programs.get(message.p)!;
-  const fd = FIRST_SLOT + message.slot;
-  const input = Buffer.allocUnsafeSlow(message.bytes);
-  let read = 0;
-  while (read < message.bytes) {
-    const got = readSync(fd, input, read, message.bytes - read, read);
+function readSlice({ slot, bytes }: RunMessage): string {
+  const input = scratchFor(bytes);
+  for (let read = 0; read < bytes; ) {
+    const got = readSync(FIRST_SLOT + slot, input, read, bytes - read, read);
     if (got === 0) throw new Error('the slot is shorter than its slice');
     read += got;
   }
-  const slice = input.toString('utf8');
+  return input.toString('utf8', 0, bytes);
+}
+
+async function run(message: RunMessage): Promise<void> {
+  const program = programs.get(message.p)!;
+  const fd = FIRST_SLOT + message.slot;
+  const slice = texts.get(message.r) ?? readSlice(message);
+  texts.delete(message.r);
   const { timeout } = program.load.limits;
 
   let offset = 0;
   let single = message.single;
   let next = 0;
   const part = (text: string, count: number): void => {
-    const bytes = Buffer.from(text, 'utf8');
-    let written = 0;
-    while (written < bytes.length) {
-      written += writeSync(fd, bytes, written, bytes.length - written, offset + written);
-    }
-    send({ t: 'part', r: message.r, from: next, count, offset, bytes: bytes.length });
-    offset += bytes.length;
+    const buffer = scratchFor(text.length * 3);
+    const bytes = buffer.write(text, 'utf8');
+    for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, offset + sent);
+    send({ t: 'part', r: message.r, from: next, count, offset, bytes });
+    offset += bytes;
     next += count;
   };
   const ready = async (fresh: boolean): Promise<Cell> => {
@@ -187,8 +201,15 @@ async function run(message: RunMessage): Promise<void> {
       }
       const head = text.indexOf('\n');
       const count = head < 0 ? text.length : head;
-      if (count > 0) part(text, count);
       alone = 0;
+      if (next + count === message.n && cell.progress[STATE] !== STATE_HEADS) {
+        unsent = () => {
+          part(text, count);
+          send({ t: 'done', r: message.r });
+        };
+        return;
+      }
+      if (count > 0) part(text, count);
       if (cell.progress[STATE] === STATE_HEADS) {
         send({ t: 'heads', r: message.r, at: next });
         return;
@@ -223,6 +244,7 @@ async function pump(): Promise<void> {
       programs.delete(message.p);
     }
     running.cell = null;
+    if (queue.length === 0) handOver();
   }
   busy = false;
 }
@@ -235,6 +257,7 @@ const onChunk = lineReader(
       return;
     }
     queue.push(message);
+    if (busy && message.t === 'run') texts.set(message.r, readSlice(message));
     void pump();
   },
   () => process.kill(process.pid, 'SIGKILL'),

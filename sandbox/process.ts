@@ -18,6 +18,15 @@ const FLAGS = [
   '--no-warnings',
 ];
 
+// Nothing of the parent's. The last two keep glibc from giving the memory of each slice back and taking it anew page by
+// page, which costs a tenth of the time of a small transform; other C libraries do not look at them.
+const ENVIRONMENT = {
+  TZ: 'UTC',
+  LANG: 'en_US.UTF-8',
+  MALLOC_MMAP_THRESHOLD_: String(16 << 20),
+  MALLOC_TRIM_THRESHOLD_: String(64 << 20),
+};
+
 const STDERR_KEPT = 4096;
 const PAGE = 4096;
 
@@ -47,7 +56,7 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
   const entry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [...FLAGS, entry], {
     cwd,
-    env: { TZ: 'UTC', LANG: 'en_US.UTF-8' },
+    env: ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
   });
   let ended = false;

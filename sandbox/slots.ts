@@ -21,7 +21,8 @@ const KEEP = 4 << 20; // a slot that grew beyond this gives its memory back
 
 export interface Slot {
   readonly fd: number;
-  write(text: string): number;
+  /** Writes the pieces one after the other, and gives the count of bytes. */
+  write(pieces: readonly string[]): number;
   read(offset: number, bytes: number): string | null;
   /** The slot is free again. */
   clear(): void;
@@ -44,21 +45,26 @@ function slot(fd: number): Slot {
   let largest = 0;
   return {
     fd,
-    write(text) {
-      const bytes = Buffer.from(text, 'utf8');
-      for (let sent = 0; sent < bytes.length; ) sent += writeSync(fd, bytes, sent, bytes.length - sent, sent);
-      largest = Math.max(largest, bytes.length);
-      return bytes.length;
+    write(pieces) {
+      let most = 0;
+      for (const piece of pieces) most += piece.length * 3;
+      const buffer = scratchFor(most);
+      let bytes = 0;
+      // piece by piece: a string of them all would only be garbage of half a megabyte
+      for (const piece of pieces) if (piece !== '') bytes += buffer.write(piece, bytes, 'utf8');
+      for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, sent);
+      largest = Math.max(largest, bytes);
+      return bytes;
     },
     read(offset, bytes) {
       largest = Math.max(largest, offset + bytes);
-      const buffer = Buffer.allocUnsafe(bytes);
+      const buffer = scratchFor(bytes);
       for (let got = 0; got < bytes; ) {
         const n = readSync(fd, buffer, got, bytes - got, offset + got);
         if (n === 0) return null;
         got += n;
       }
-      return buffer.toString('utf8');
+      return buffer.toString('utf8', 0, bytes);
     },
     clear() {
       if (largest > KEEP) ftruncateSync(fd, 0);
@@ -69,6 +75,16 @@ function slot(fd: number): Slot {
     },
   };
 }
+
+/** One buffer for everything that passes by: fresh ones of this size cost a page fault for each 4 KiB. */
+export function scratchFor(bytes: number): Buffer {
+  if (bytes > LARGEST_SCRATCH) return Buffer.allocUnsafeSlow(bytes);
+  if (bytes > scratch.length) scratch = Buffer.allocUnsafeSlow(Math.min(LARGEST_SCRATCH, bytes * 2));
+  return scratch;
+}
+
+const LARGEST_SCRATCH = 8 << 20;
+let scratch = Buffer.alloc(0);
 
 function sharedMemory(): string {
   try {

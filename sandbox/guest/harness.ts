@@ -339,15 +339,15 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       }
     },
     begin(slice) {
-      const line = slice.indexOf('\n');
-      const header = parse(slice.slice(0, line)) as { l: number[]; p: number; t?: number[]; i?: string[] };
+      const end = slice.lastIndexOf('\n');
+      const header = parse(slice.slice(end + 1)) as { l: number[]; p: number; t?: number[]; i?: string[] };
       body = slice;
       lengths = header.l;
       parts = header.p;
       times = header.t ?? null;
       ids = header.i ?? null;
       starts = new Array(lengths.length);
-      let offset = line + 1;
+      let offset = 0;
       for (let i = 0; i < lengths.length; i++) {
         starts[i] = offset;
         if (lengths[i]! > 0) offset += lengths[i]!;
