@@ -30,8 +30,8 @@ export interface Page {
   readonly done: boolean;
   /** The columns of the tables that have events here. */
   readonly columns: ReadonlyMap<string, readonly Column[]>;
-  /** Tables whose rows must all be read again (triggers.ts, needsRefill), with the seq that says so. */
-  readonly refill: readonly { readonly table: string; readonly seq: number }[];
+  /** Tables whose rows must all be read again (triggers.ts, needsRefill). */
+  readonly refill: readonly { readonly table: string; readonly keyed: boolean }[];
 }
 
 export type KindOf = (table: string, column: string, declared: string) => ColumnType;
@@ -89,7 +89,7 @@ export function changeReader(tag: string, kindOf: KindOf): ChangeReader {
     async page(db, request) {
       const plan = await planPage(db, request, async (id) => request.wants((await shapeOf(db, id)).table));
       const columns = new Map<string, readonly Column[]>();
-      const refill: { table: string; seq: number }[] = [];
+      const refill: { table: string; keyed: boolean }[] = [];
       const drafts: Draft[] = [];
       for (const id of plan.shapes) {
         const shape = await shapeOf(db, id);
@@ -97,7 +97,7 @@ export function changeReader(tag: string, kindOf: KindOf): ChangeReader {
         const rows = await db.all<ChangeRow>(shape.sql, [request.after, plan.last, id]);
         for (const row of rows) {
           if (row.op === 's') {
-            if (row['flag'] === 1) refill.push({ table: shape.table, seq: row.seq });
+            if (row['flag'] === 1) refill.push({ table: shape.table, keyed: shape.columns.some(({ key }) => key > 0) });
           } else if (request.skips?.(shape.table, row.rid, () => isKeyless(shape, row))) {
             continue;
           }
@@ -206,7 +206,7 @@ function isSuspicious(shape: KnownShape, row: ChangeRow): boolean {
   return (row.op !== 'd' && shape.now.suspicious(row)) || (row.op !== 'c' && shape.was.suspicious(row));
 }
 
-function draftOf(tag: string, shape: KnownShape, row: ChangeRow, broken: string | null): Draft {
+function draftOf(tag: string, shape: KnownShape, row: ChangeRow, broken: BrokenText | null): Draft {
   const { op, seq, ts } = row;
   const head = { id: `${tag}:${seq}`, op, table: shape.table, ts, seq };
   if (op === 's') {
@@ -217,13 +217,14 @@ function draftOf(tag: string, shape: KnownShape, row: ChangeRow, broken: string 
   const hasWas = op !== 'c';
   const now = hasNow ? shape.now.read(row) : null;
   const was = hasWas ? shape.was.read(row) : null;
-  const unfit = now?.unfit ?? was?.unfit ?? broken;
+  const unfit = now?.unfit ?? was?.unfit ?? broken?.column ?? null;
   if (unfit !== null) {
     const raw = {
       op,
       table: shape.table,
       ...(hasWas ? { before: shape.was.raw(row) } : {}),
       ...(hasNow ? { after: shape.now.raw(row) } : {}),
+      ...(broken === null ? {} : { bytes: { [broken.column]: broken.bytes } }),
     };
     const error = unfitError(shape.table, unfit, shape.kinds.get(unfit));
     return {
@@ -247,26 +248,34 @@ function draftOf(tag: string, shape: KnownShape, row: ChangeRow, broken: string 
 }
 
 /** The column of a change whose text is no UTF-8, if there is one: the driver has put replacement characters into it. */
-async function brokenText(db: Connection, shape: KnownShape, seq: number): Promise<string | null> {
+async function brokenText(db: Connection, shape: KnownShape, seq: number): Promise<BrokenText | null> {
   const n = shape.columns.length;
   const places = shape.columns.flatMap((_, i) => [newColumn(i), oldColumn(i, n)]);
-  const index = await firstBroken(db, places, `FROM ${CHANGES} WHERE seq = ?`, [seq]);
-  return index === -1 ? null : shape.columns[index >> 1]!.name;
+  const names = shape.columns.flatMap(({ name }) => [name, name]);
+  return findBroken(db, places, names, `FROM ${CHANGES} WHERE seq = ?`, [seq]);
 }
 
-/** The index of the first of `refs` that is a text and no UTF-8, or -1. Only of use where the database's encoding is UTF-8. */
-export async function firstBroken(
+export interface BrokenText {
+  readonly column: string;
+  /** The bytes as they are, for the dead letter. */
+  readonly bytes: string;
+}
+
+/** The first of `refs` that is a text and no UTF-8. Of no use where the database's own encoding is another. */
+export async function findBroken(
   db: Connection,
   refs: readonly string[],
+  names: readonly string[],
   from: string,
   params: readonly Param[],
-): Promise<number> {
+): Promise<BrokenText | null> {
   const [encoding] = await db.all<{ encoding: string }>('PRAGMA encoding');
-  if (encoding?.encoding !== 'UTF-8') return -1;
+  if (encoding?.encoding !== 'UTF-8') return null;
   const list = refs.map((ref, i) => `iif(typeof(${ref}) = 'text', CAST(${ref} AS BLOB), NULL) AS b${i}`).join(', ');
   const [row] = await db.all<Record<string, Raw>>(`SELECT ${list} ${from}`, params);
-  return refs.findIndex((_, i) => {
+  for (const [i, column] of names.entries()) {
     const bytes = row?.[`b${i}`];
-    return Buffer.isBuffer(bytes) && !isUtf8(bytes);
-  });
+    if (Buffer.isBuffer(bytes) && !isUtf8(bytes)) return { column, bytes: `base64:${bytes.toString('base64')}` };
+  }
+  return null;
 }

@@ -24,19 +24,17 @@ const MAX_CACHED = 64;
 /** @throws SluiceError E_PLUGIN_DRIVER when the driver cannot be loaded; the driver's own error when the file cannot be opened */
 export async function connect(path: string, mode: Mode, busyTimeout: number): Promise<Connection> {
   const driver = await load();
-  const flags =
-    mode === 'read'
-      ? driver.OPEN_READONLY
-      : mode === 'write'
-        ? driver.OPEN_READWRITE
-        : driver.OPEN_READWRITE | driver.OPEN_CREATE;
+  const flags = mode === 'create' ? driver.OPEN_READWRITE | driver.OPEN_CREATE : driver.OPEN_READWRITE;
   const db = await new Promise<Database>((resolve, reject) => {
     const opened: Database = new driver.Database(path, flags | driver.OPEN_FULLMUTEX, (error) =>
       error === null ? resolve(opened) : reject(error),
     );
   });
   db.configure('busyTimeout', busyTimeout);
-  return wrap(db);
+  const connection = wrap(db);
+  // Not OPEN_READONLY: such a connection cannot take away again the two files that a database in WAL mode has beside it.
+  if (mode === 'read') await connection.exec('PRAGMA query_only = ON');
+  return connection;
 }
 
 async function load(): Promise<typeof import('sqlite3')> {

@@ -193,6 +193,8 @@ describe('a random history', () => {
             CREATE TRIGGER bo AFTER UPDATE ON o BEGIN INSERT INTO audit (key, ver) VALUES ('o' || NEW.id, NEW.ver); END;
             CREATE TRIGGER aw AFTER INSERT ON w BEGIN INSERT INTO audit (key, ver) VALUES ('w' || NEW.a || NEW.b, NEW.ver); END;
             CREATE TRIGGER bw AFTER UPDATE ON w BEGIN INSERT INTO audit (key, ver) VALUES ('w' || NEW.a || NEW.b, NEW.ver); END;`);
+          // enough rows for a snapshot of several pieces, so that changes fall between them
+          for (let i = 0; i < 12; i++) await db.run('INSERT INTO k VALUES (?, ?)', [++version, 'first']);
           await change_(db, before);
           const pump = new Pump(at, maxEvents, respectSourceTx);
           for (const one of steps) {

@@ -5,7 +5,7 @@
 // How chunks and changes fit together is in source.ts: before a chunk is given, all changes up to its transaction are.
 
 import { columnRefs, type Raw, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
-import { type Draft, firstBroken } from './changes.ts';
+import { type Draft, findBroken } from './changes.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
 import { goneError, type KeyCell, type TodoTable } from './position.ts';
@@ -94,17 +94,37 @@ async function readRows(
     limit,
   ]);
   const reader = rowReader(table.columns, values.names);
+  const names = table.columns.map((column) => column.name);
   const drafts: Draft[] = [];
+  const storedKey = async (i: number): Promise<KeyCell[]> => {
+    const cells: KeyCell[] = [];
+    for (let k = 0; k < ids.length; k++) {
+      const value = rows[i]![`k${k}`] ?? null;
+      if (typeof value === 'string' && rows[i]![`t${k}`] === 'text' && value.includes('\uFFFD')) {
+        const sql = `SELECT hex(CAST(${ids[k]} AS BLOB)) AS hex ${from} OFFSET ?`;
+        const [bytes] = await db.all<{ hex: string }>(sql, [...params, 1, i]);
+        cells.push(['x', bytes!.hex]);
+      } else {
+        cells.push(keyCell(rows[i]![`t${k}`] as string, value));
+      }
+    }
+    return cells;
+  };
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const { text, unfit } = reader.read(row);
-    let wrong = unfit;
-    if (wrong === null && reader.suspicious(row)) {
-      const at = await firstBroken(db, columnRefs(table.columns, 'src.'), `${from} OFFSET ?`, [...params, 1, i]);
-      wrong = at === -1 ? null : table.columns[at]!.name;
-    }
+    const broken = reader.suspicious(row)
+      ? await findBroken(db, columnRefs(table.columns, 'src.'), names, `${from} OFFSET ?`, [...params, 1, i])
+      : null;
+    const wrong = unfit ?? broken?.column ?? null;
     const key = reader.key(row);
-    const name = key === null ? `#${String(row['rid'])}` : JSON.stringify(Object.values(JSON.parse(key) as object));
+    // A key that cannot be read says who it is as it is stored, or two such rows could have one id.
+    const name =
+      wrong !== null
+        ? `!${JSON.stringify(await storedKey(i))}`
+        : key === null
+          ? `#${String(row['rid'])}`
+          : JSON.stringify(Object.values(JSON.parse(key) as object));
     const head = {
       id: `${request.tag}:s${request.number}:${table.name}:${name}`,
       op: 'r' as const,
@@ -115,29 +135,13 @@ async function readRows(
     if (wrong === null) {
       drafts.push({ ...head, key, oldKey: null, before: null, after: text });
     } else {
-      const raw = JSON.stringify({ op: 'r', table: table.name, after: reader.raw(row) });
+      const bytes = broken === null ? {} : { bytes: { [broken.column]: broken.bytes } };
+      const raw = JSON.stringify({ op: 'r', table: table.name, after: reader.raw(row), ...bytes });
       const error = unfitError(table.name, wrong, table.columns.find((column) => column.name === wrong)?.kind);
       drafts.push({ ...head, key: null, oldKey: null, before: null, after: null, unreadable: { raw, error } });
     }
   }
-  const last = rows.at(-1);
-  if (last === undefined) return { drafts, last: null };
-  const cells: KeyCell[] = [];
-  for (let k = 0; k < ids.length; k++) {
-    const type = last[`t${k}`] as string;
-    const value = last[`k${k}`] ?? null;
-    if (typeof value === 'string' && type === 'text' && value.includes('\uFFFD')) {
-      const [hex] = await db.all<{ hex: string }>(`SELECT hex(CAST(${ids[k]} AS BLOB)) AS hex ${from} OFFSET ?`, [
-        ...params,
-        1,
-        rows.length - 1,
-      ]);
-      cells.push(['x', hex!.hex]);
-    } else {
-      cells.push(keyCell(type, value));
-    }
-  }
-  return { drafts, last: cells };
+  return { drafts, last: rows.length === 0 ? null : await storedKey(rows.length - 1) };
 }
 
 function keyCell(type: string, value: Raw): KeyCell {

@@ -138,7 +138,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
       if (signal.aborted) return;
       const page = await withDb((open) => readPage(open, progress, round.end, changes));
       progress.seq = page.last;
-      for (const { table } of page.refill) refill(progress, table);
+      for (const { table, keyed } of page.refill) refill(progress, table, keyed);
       if (page.drafts.length === 0) continue;
       const batch = batchOfDrafts(page.drafts, page.columns, { stream: context.stream, path });
       if (page.done || !context.batch.respectSourceTx) yield { batch, position: position(progress), phase };
@@ -218,12 +218,11 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     });
   }
 
-  function refill(progress: Progress, table: string): void {
-    if (config.snapshot === 'never') {
-      context.log.warn(
-        { table },
-        `table ${table} was altered: rows that do not change keep what they had (snapshot: never)`,
-      );
+  function refill(progress: Progress, table: string, keyed: boolean): void {
+    // Rows without a key would only come twice: a sink appends them.
+    if (config.snapshot === 'never' || !keyed) {
+      const why = keyed ? '`snapshot: never`' : 'it has no key';
+      context.log.warn({ table }, `table ${table} was altered: rows that do not change keep what they had (${why})`);
       return;
     }
     context.log.info({ table }, `table ${table} was altered or made anew: all of its rows are read again`);

@@ -141,7 +141,7 @@ async function makeTriggers(
   // Triggers that were gone, columns with values in rows that did not change: only reading all rows again brings them.
   const refill = old === null || old.table !== table.name || needsRefill(old.columns, table);
   await db.run(`INSERT INTO ${CHANGES} (shape, op, ts, v0) VALUES (?, 's', ${NOW}, ?)`, [id, refill ? 1 : 0]);
-  if (old !== null && !refill) await heal(db, table, id, old, verified);
+  if (old !== null && (!refill || table.key.length === 0)) await heal(db, table, id, old, verified);
 }
 
 /** True when a row that nobody touched may have values under a name that the old shape did not have. */
