@@ -7,6 +7,18 @@ import type { Random } from './random.ts';
 
 const TEXTS = ['straße', '日本語', '👩‍👩‍👧 family', 'e\u0301 combining', '𝒳 astral', '', 'tab\tand "quotes"', 'null'];
 
+export const LINES_MANIFEST = `version: 1
+transformations:
+  - { id: reshape, type: javascript, file: ./reshape.js }
+streams:
+  - id: lines
+    source: { type: file, path: ./in.ndjson, follow: true, poll: 10ms, table: lines, key: [n] }
+    transformations: [reshape]
+    sinks:
+      - { id: copy, type: file, path: ./out.ndjson }
+    batch: { max_events: 200, max_wait: 5ms }
+`;
+
 /** The transform, as a file of its own; `transformed` below is the same by hand. */
 export const RESHAPE_LINES = `export default (row) => {
   if (row.kind === 'poison') throw new Error('poisoned ' + row.n);
@@ -41,9 +53,9 @@ export function openLines(path: string, random: Random): Lines {
   let n = 0;
 
   const line = (): string => {
-    const dice = random.below(100);
+    const dice = random.below(1000);
     const kind =
-      dice < 2 ? 'poison' : dice < 4 ? 'broken' : dice < 12 ? 'hidden' : dice < 20 ? 'pair' : random.pick(['a', 'b']);
+      dice < 5 ? 'poison' : dice < 10 ? 'broken' : dice < 90 ? 'hidden' : dice < 170 ? 'pair' : random.pick(['a', 'b']);
     const big = random.pick(['9223372036854775807', '-9223372036854775808', '0', '9007199254740993']);
     const text = `${random.pick(TEXTS)} ${'x'.repeat(random.below(200))}`;
     const row = { n: ++n, kind, text, big };
