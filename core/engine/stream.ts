@@ -83,6 +83,7 @@ async function sessions(
   let delay = 0;
   for (;;) {
     const beside = new AbortController(); // ends what goes on beside a session: probes of sinks that are away
+    let ready = false; // there is a writer, so that requests can be served while we wait
     try {
       const saved = await loadCheckpoint(config, slots, parts.store);
       const checkpoint = takeOver(config, saved, !owned);
@@ -94,6 +95,7 @@ async function sessions(
       }
       const writer = await startWriter(parts, slots, checkpoint, saved === null, beside.signal);
       const requests = requestPoller(parts, writer, slots);
+      ready = true;
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
@@ -148,6 +150,10 @@ async function sessions(
       absences++;
       waitOrFail(parts, error, absences);
       delay = backoffDelay(config.retry_policy, absences);
+      if (!ready) {
+        await pause(delay, parts.soft); // waitOut() is not reached as long as this fails: without a wait here we would spin
+        delay = 0;
+      }
     } finally {
       beside.abort();
       for (const slot of slots) await slot.probing;

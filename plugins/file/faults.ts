@@ -63,6 +63,8 @@ export function sinkFault(code: 'E_SINK_CONNECT' | 'E_SINK_WRITE', error: unknow
     ...(known === undefined ? {} : { fix: known[1] }),
     at: { file: path },
     cause: bare(error),
+    // the one that no other process mends by the way: somebody named a folder
+    permanent: codesOf(error)[0] === 'EISDIR',
   });
 }
 
