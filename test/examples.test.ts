@@ -193,6 +193,9 @@ describe('the quickstart', () => {
       child.kill('SIGTERM');
       expect((await exit)[0]).toBe(143);
       for (const pid of pids) expect(existsSync(`/proc/${pid}`), `process ${pid} is gone`).toBe(false);
+      const shop = join(other, 'examples/quickstart/data/shop.db');
+      const [count] = rowsOf(shop, 'select count(*) as orders from orders');
+      expect(count?.['orders'], 'the shop was ended, not waited for').toBeLessThan(expectedOrders().length);
     } finally {
       child.kill('SIGKILL');
     }
