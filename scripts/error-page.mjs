@@ -19,12 +19,18 @@ which count as run-time failures; their READMEs say what they mean.
 
 This page is made from \`core/error-codes.ts\` by \`scripts/error-page.mjs\`.
 
-| code | exit | what it means | what to do |
-| --- | --- | --- | --- |
 `;
-for (const [code, row] of Object.entries(errorCodes)) {
-  page += `| \`${code}\` | ${exit[row.class]} | ${cell(row.means)} | ${cell(row.fix ?? '')} |\n`;
-}
+const rows = Object.entries(errorCodes).map(([code, row]) => [
+  `\`${code}\``,
+  String(exit[row.class]),
+  cell(row.means),
+  cell(row.fix ?? ''),
+]);
+const head = ['code', 'exit', 'what it means', 'what to do'];
+// aligned as the formatter wants it, so that the page is never current and badly formatted at once
+const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column].length)));
+const line = (cells, fill) => `| ${cells.map((text, column) => text.padEnd(widths[column], fill)).join(' | ')} |\n`;
+page += line(head, ' ') + line(['', '', '', ''], '-') + rows.map((row) => line(row, ' ')).join('');
 
 if (!process.argv.includes('--check')) {
   writeFileSync(file, page);
