@@ -75,9 +75,6 @@ async function alone<T>(
       requestWaits: async () => false,
       waiting() {},
       sinkReturned() {},
-      sinkLost(_slot, error) {
-        throw error;
-      },
     });
     try {
       return await work(writer, slots);

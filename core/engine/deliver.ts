@@ -7,7 +7,7 @@ import { pick } from '../batch.ts';
 import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { ErrorHandling, RetryPolicy } from '../manifest/model.ts';
-import type { HomeTransaction } from '../plugin.ts';
+import type { HomeTransaction, WriteResult } from '../plugin.ts';
 import { sinkKey } from '../sink-key.ts';
 import { canonical } from '../values.ts';
 import { isPermanent, usedUp } from './absence.ts';
@@ -15,7 +15,7 @@ import { backoffDelay, pause } from './backoff.ts';
 import type { CommitPolicy } from './commit-policy.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { noProgress, type Progress, settle } from './settle.ts';
-import type { Slot } from './slot.ts';
+import { flushSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 export interface DeliverParts {
@@ -104,12 +104,21 @@ async function deliverAt(
   const progress = noProgress();
   if (needed) {
     await settleAt(slot, group.out, parts, progress, parts.hard, true, { rejected: duplicateOutputs(slot, group) });
+    slot.dirty = true;
     slot.away = null;
     return { slot, progress, missed: [], error: null };
   }
-  const error = await withinTimeout(slot, group, parts, progress, enough);
+  let error = await withinTimeout(slot, group, parts, progress, enough);
+  let missed = error === null ? [] : progress.open === null ? indices() : [...progress.open];
+  // What it took must be durable there at once: when it goes away, the next checkpoint cannot wait for its flush.
+  if (missed.length < group.out.length) {
+    await flushSlot(slot).catch((thrown: unknown) => {
+      error = toSluiceError(thrown, 'E_SINK_WRITE');
+      missed = indices();
+      progress.exceptions.clear();
+    });
+  }
   if (error === null) return { slot, progress, missed: [], error: null };
-  const missed = progress.open === null ? indices() : [...progress.open];
   goAway(slot, pick(group.out, missed), parts, error);
   return { slot, progress, missed, error };
 }
@@ -278,10 +287,7 @@ async function probe(slot: Slot, parts: DeliverParts): Promise<void> {
     if (slot.away === null || parts.soft.aborted || parts.hard.aborted) return;
     const batch = slot.away.missed;
     const signal = AbortSignal.any([parts.soft, parts.hard, AbortSignal.timeout(slot.config.write_timeout)]);
-    const writing = slot.sink.write(batch, signal).then(
-      (results) => results,
-      () => [],
-    );
+    const writing = writeAndFlush(slot, batch, signal).catch(() => []);
     slot.busy = writing.then(() => undefined);
     const results = await writing;
     if (results.some((result) => result.status === 'ok' || result.status === 'reject')) {
@@ -293,6 +299,12 @@ async function probe(slot: Slot, parts: DeliverParts): Promise<void> {
       );
     }
   }
+}
+
+async function writeAndFlush(slot: Slot, batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]> {
+  const results = await slot.sink.write(batch, signal);
+  await flushSlot(slot);
+  return results;
 }
 
 function policyOf(slot: Slot, parts: DeliverParts): ErrorHandling {

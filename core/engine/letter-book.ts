@@ -32,7 +32,7 @@ type Remembered = PendingLetter & {
 
 /**
  * `keyed`: some sink of the stream writes by key, so that a later event of a key can supersede a letter.
- * `since`: when the checkpoint was saved: letters of after it are of events that will come again.
+ * `since`: when the checkpoint was saved: letters superseded after it may be of events that will come again.
  */
 export async function openLetterBook(
   store: StateStore,
@@ -75,7 +75,7 @@ export async function openLetterBook(
     rememberBefore({ ...letter, at: -1 });
     rememberKey({ ...letter, at: -1 });
   }
-  for (const letter of await store.listDeadLetters({ stream, status: 'superseded', since })) {
+  for (const letter of await store.listDeadLetters({ stream, status: 'superseded', changed_since: since })) {
     rememberBefore({ ...remembered(letter), at: -1 });
   }
 

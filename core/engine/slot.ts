@@ -18,7 +18,10 @@ export interface Slot {
   /** The commit policy always needs it: absence holds the stream. */
   readonly needed: boolean;
   counts: SinkCounts;
+  /** What the sink keeps in the checkpoint, as of its last flush. */
   state: Json;
+  /** Something was written that `state` does not cover: the next checkpoint waits for its flush. */
+  dirty: boolean;
   /** Set while a sink that is not needed is away. */
   away: Away | null;
   gap: Gap | null;
@@ -48,6 +51,7 @@ export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boole
     needed,
     counts: emptyCounts,
     state: null,
+    dirty: false,
     away: null,
     gap: null,
     parked: null,
@@ -66,6 +70,7 @@ export async function restoreSlot(slot: Slot, saved: Checkpoint): Promise<void> 
   slot.gap = saved.gaps.find((gap) => gap.sink === slot.id && gap.to === null) ?? null;
   slot.parked = parked === undefined ? null : { reason: parked.reason, since: parked.since };
   slot.away = null;
+  slot.dirty = true;
   slot.absences = 0;
   await slot.busy;
   await slot.sink.state?.restore(slot.state);
@@ -79,4 +84,10 @@ export function addCounts(counts: SinkCounts, more: Partial<SinkCounts>): SinkCo
     dead_lettered: counts.dead_lettered + (more.dead_lettered ?? 0),
     missed: counts.missed + (more.missed ?? 0),
   };
+}
+
+/** Makes durable what the sink took, so that the next checkpoint covers it. @throws whatever the sink throws */
+export async function flushSlot(slot: Slot): Promise<void> {
+  if (slot.sink.state !== undefined) slot.state = await slot.sink.state.flush();
+  slot.dirty = false;
 }

@@ -201,12 +201,6 @@ async function startWriter(
     sinkReturned(slot) {
       parts.log.info({ stream: config.id, sink: slot.id }, `sink ${slot.id} is back`);
     },
-    sinkLost(slot, error) {
-      parts.log.error(
-        { stream: config.id, sink: slot.id, error: error.toJSON() },
-        `sink ${slot.id} could not make its events durable`,
-      );
-    },
   });
   // A first checkpoint (no position, all sink states) is saved before the first write (DELIVERY.md, section 2.6).
   if (first) await writer.commit({});

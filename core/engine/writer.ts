@@ -20,7 +20,7 @@ import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
 import { letterOf, letterSize } from './letters.ts';
 import { noProgress } from './settle.ts';
-import { addCounts, type Slot } from './slot.ts';
+import { addCounts, flushSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 /** Letters of an open transaction go to the store when they take more than this. */
@@ -39,8 +39,6 @@ export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returne
   destinationOf(place: Place): string | null;
   /** A sink that was away is back. */
   sinkReturned(slot: Slot): void;
-  /** A sink that is not needed could not make durable what it took. */
-  sinkLost(slot: Slot, error: SluiceError): void;
 }
 
 export interface Writer {
@@ -61,6 +59,8 @@ export function openWriter(parts: WriterParts): Writer {
   let letters: NewDeadLetter[] = [];
   let letterBytes = 0;
   let marks: DeadLetterMark[] = [];
+  // Of sinks that came back: durable no earlier than the state that covers what their probes wrote.
+  let returned: DeadLetterMark[] = [];
   let transaction: HomeTransaction | null = null;
   const home = parts.slots.find((slot) => slot.role === 'home');
 
@@ -72,12 +72,8 @@ export function openWriter(parts: WriterParts): Writer {
     ...parts,
     transaction: begin,
     returned(slot, delivered) {
-      marks.push({
-        status: 'resolved',
-        stream: parts.stream,
-        place: { kind: 'sink', id: slot.id },
-        event_ids: delivered,
-      });
+      const place: Place = { kind: 'sink', id: slot.id };
+      returned.push({ status: 'resolved', stream: parts.stream, place, event_ids: delivered });
       parts.sinkReturned(slot);
     },
   };
@@ -202,12 +198,11 @@ export function openWriter(parts: WriterParts): Writer {
       return outcomes;
     },
     async commit({ position, request, replay }) {
+      const back = returned; // taken before the states are: what comes back after that waits for the next checkpoint
       await sendLetters();
       const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
-      for (const slot of parts.slots) {
-        if (slot.sink.state === undefined || slot.away !== null) continue;
-        await flush(slot, parts);
-      }
+      for (const slot of parts.slots) if (slot.dirty) await flush(slot);
+      returned = returned.filter((mark) => !back.includes(mark));
       const next = seal({
         ...checkpoint,
         position: position === undefined ? checkpoint.position : position,
@@ -222,6 +217,7 @@ export function openWriter(parts: WriterParts): Writer {
       });
       if (home === undefined) {
         // Invariant 2 and 5: letters and checkpoint in one transaction.
+        marks.push(...back);
         await storeLetters(next);
       } else {
         await storeLetters(null);
@@ -230,7 +226,9 @@ export function openWriter(parts: WriterParts): Writer {
       }
       checkpoint = next;
       ledger = noEvents;
-      if (home !== undefined) await storeLetters(next); // the copy that `status` reads; the home stays the truth
+      if (home === undefined) return;
+      marks.push(...back);
+      await storeLetters(next); // the copy that `status` reads; the home stays the truth
     },
     async abandon() {
       const open = transaction;
@@ -287,15 +285,12 @@ function absentError(slot: Slot, error: SluiceError | null): SluiceError {
   });
 }
 
-async function flush(slot: Slot, parts: WriterParts): Promise<void> {
+async function flush(slot: Slot): Promise<void> {
   try {
-    slot.state = await slot.sink.state!.flush();
+    await flushSlot(slot);
   } catch (thrown) {
-    const error = toSluiceError(thrown, 'E_SINK_WRITE');
-    // What a sink cannot make durable is not settled there. A needed one is restored with the session; of one that is
-    // not needed, what it took since its last state may be lost there, and that is said.
-    if (slot.needed) throw new SessionLost('sink', error);
-    parts.sinkLost(slot, error);
+    if (!slot.needed && slot.counts.out === 0) return; // not needed, and nothing was written there yet
+    throw new SessionLost('sink', toSluiceError(thrown, 'E_SINK_WRITE'));
   }
 }
 

@@ -138,6 +138,7 @@ export function letters(db: DatabaseSync): Letters {
       where('place_id = ?', filter.place);
       where('table_name = ?', filter.table);
       where('failed_at >= ?', filter.since);
+      where('status_at >= ?', filter.changed_since);
       where('id > ?', filter.after);
       where('id in (select value from json_each(?))', filter.ids && JSON.stringify(filter.ids));
       const sql = `select * from dead_letter ${parts.length > 0 ? `where ${parts.join(' and ')}` : ''} order by id limit ?`;

@@ -205,6 +205,8 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         expect(await ids({ limit: 2, after: 2 })).toEqual([3, 4]);
         expect(await ids({ limit: 0 })).toEqual([]);
         expect(await ids({ stream: 'a', status: 'pending', code: 'E_TRANSFORM_RUNTIME' })).toEqual([1]);
+        expect(await ids({ status: 'ignored', changed_since: '2026-02-01T00:00:00.000Z' })).toEqual([4]);
+        expect(await ids({ changed_since: '9999-01-01T00:00:00.000Z' })).toEqual([]);
         await expect(store.listDeadLetters({ since: 'yesterday' })).rejects.toMatchObject({ code: 'E_USAGE' });
       }));
 

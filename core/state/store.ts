@@ -62,6 +62,8 @@ export interface DeadLetterFilter {
   readonly event_id?: string;
   /** ISO 8601; failed at or after it. */
   readonly since?: string;
+  /** ISO 8601; its status changed at or after it. */
+  readonly changed_since?: string;
   readonly limit?: number;
   /** Only letters with a greater id (paging). */
   readonly after?: number;
