@@ -64,6 +64,8 @@ export interface Loaded extends AsyncDisposable {
 export interface Sandbox extends AsyncDisposable {
   /** How many slices can run at one time. */
   readonly children: number;
+  /** The process ids of the children that are at work now. */
+  processes(): readonly number[];
   /** Starts the first child while there is other work to do. */
   warm(): void;
   /** @throws LoadFailure */

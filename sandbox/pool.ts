@@ -87,7 +87,17 @@ export function createPool(options: SandboxOptions): Sandbox {
   let ended = false;
   let watchdog: NodeJS.Timeout | undefined;
 
+  // A child that is ready to take the place of one that died. Kept from the first death on: where one was, more may come.
+  let spare: Child | undefined;
+
   function start(): Child {
+    const child = spare ?? create();
+    spare = undefined;
+    children.push(child);
+    return child;
+  }
+
+  function create(): Child {
     const child: Child = {
       process: startProcess(DEPTH, {
         onMessage: (message) => onMessage(child, message),
@@ -104,7 +114,6 @@ export function createPool(options: SandboxOptions): Sandbox {
       dead: false,
     };
     child.process.hold(false);
-    children.push(child);
     return child;
   }
 
@@ -287,6 +296,7 @@ export function createPool(options: SandboxOptions): Sandbox {
 
   function onEnd(child: Child, why: LossReason, detail: string): void {
     child.dead = true;
+    if (child === spare) spare = undefined;
     const index = children.indexOf(child);
     if (index >= 0) children.splice(index, 1);
     for (const loading of child.loading.values()) loading.resolve(JSON.stringify({ why, message: detail }));
@@ -303,6 +313,7 @@ export function createPool(options: SandboxOptions): Sandbox {
     }
     busy(child);
     dispatch();
+    if (running !== undefined && !ended) spare ??= create();
   }
 
   async function load(program: Program): Promise<Loaded> {
@@ -389,6 +400,7 @@ export function createPool(options: SandboxOptions): Sandbox {
 
   return {
     children: size,
+    processes: () => children.flatMap(({ process }) => process.pid ?? []),
     warm() {
       if (children.length === 0 && !ended) start();
     },
@@ -396,7 +408,7 @@ export function createPool(options: SandboxOptions): Sandbox {
     async [Symbol.asyncDispose]() {
       ended = true;
       clearInterval(watchdog);
-      const gone = children.map((child) => {
+      const gone = [...children, ...(spare === undefined ? [] : [spare])].map((child) => {
         child.process.hold(true);
         child.process.kill('crash');
         return child.process.ended;

@@ -3,9 +3,10 @@
 // Guarantee: onEnd is called exactly once, whatever the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type FromChild, type LossReason, lineReader, type ToChild } from './protocol.ts';
 import { openSlots, type Slot } from './slots.ts';
@@ -54,7 +55,7 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
   const cwd = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const entry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, [...FLAGS, entry], {
+  const child: ChildProcess = spawn(process.execPath, [...FLAGS, ...rights(entry), entry], {
     cwd,
     env: ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
@@ -118,6 +119,26 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
       }
     },
   };
+}
+
+// Node's permission model: no files but the child's own code, no network, no processes, no workers. (An addon is needed, and an
+// addon can do anything: this stops JavaScript that has got out of its isolate, not machine code.)
+function rights(entry: string): string[] {
+  const read = [dirname(entry), '/etc/alpine-release'];
+  const modules = createRequire(import.meta.url);
+  for (const name of ['isolated-vm/package.json', 'node-gyp-build/package.json']) {
+    try {
+      read.push(dirname(modules.resolve(name)));
+    } catch {
+      // another layout of node_modules: the child says so when it cannot load its addon
+    }
+  }
+  // package.json above the child's code says that it is made of ES modules
+  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file)) read.push(file);
+  }
+  return ['--permission', '--allow-addons', ...read.map((path) => `--allow-fs-read=${path}`)];
 }
 
 // A child that the author's code has taken over could say anything: a line of no known form ends it.

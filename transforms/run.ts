@@ -298,10 +298,6 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     if (canonical(given['headers']) !== canonical(own['headers'])) {
       change.headers = (given['headers'] ?? {}) as Record<string, string>;
     }
-    if ((change.op ?? own['op']) === 'd' && (change.key === undefined ? own['key'] : change.key) === null) {
-      const { before } = { before: text };
-      if (before === '') return null;
-    }
     return Object.keys(change).length === 0 ? null : change;
   }
 
@@ -344,7 +340,8 @@ const REASONS: Readonly<Record<string, readonly [string, (rule: TransformRule) =
   timeout: ['E_TRANSFORM_TIMEOUT', ({ limits }) => `the transform took longer than ${limits.timeout} ms on this event`],
   memory: [
     'E_TRANSFORM_MEMORY',
-    ({ limits }) => `the transform took more than its ${limits.memory} bytes of memory on this event`,
+    ({ limits }) =>
+      `the transform took more memory than its limit of ${Math.round(limits.memory / 1048576)} MiB on this event`,
   ],
   crash: ['E_TRANSFORM_CRASH', () => 'the transform ended its sandbox on this event'],
 };
