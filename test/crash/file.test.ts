@@ -49,8 +49,8 @@ test(
       start: () => bench.start('run'),
       seen: () => seenIn(bench.path('.sluice/state.db')),
       target: () => statSync(bench.path('out.ndjson'), { throwIfNoEntry: false })?.size ?? 0,
+      checkWriter: writer.check,
       async afterKill(n, seen) {
-        writer.check();
         expect(seen?.ledger.in ?? 0).toBeLessThanOrEqual(lines.count);
         if (n % 5 !== 0) return;
         const { ledger } = await bench.status();

@@ -25,6 +25,8 @@ export interface Victim {
   seen(): Seen | null;
   /** Changes whenever something is written to the target, also what is not committed yet where that can be seen. */
   target(): number;
+  /** Throws what the writer failed of: else the test would wait for changes that nobody makes. */
+  checkWriter(): void;
   /** After each kill, while nothing runs. */
   afterKill(n: number, seen: Seen | null): Promise<void> | void;
 }
@@ -46,7 +48,10 @@ export async function killAgainAndAgain(victim: Victim): Promise<Tally> {
   while (tally.kills < victim.kills || tally.moved < victim.moved) {
     if (tally.kills > victim.kills * 3 + 20) throw new Error(`the position hardly moves: ${JSON.stringify(tally)}`);
     const running = victim.start();
-    await momentOf(victim, running, before);
+    await momentOf(victim, running, before).catch(async (thrown: unknown) => {
+      await running.kill('SIGKILL');
+      throw thrown;
+    });
     const end = await running.kill('SIGKILL');
     if (end.signal !== 'SIGKILL') throw new Error(`it ended by itself with ${end.code}:\n${end.stdout}\n${end.stderr}`);
     tally.kills++;
@@ -56,6 +61,7 @@ export async function killAgainAndAgain(victim: Victim): Promise<Tally> {
       if (seen.position !== (before?.position ?? null)) tally.moved++;
     }
     checkLedger(before, seen);
+    victim.checkWriter();
     await victim.afterKill(tally.kills, seen);
     before = seen;
   }
@@ -70,20 +76,29 @@ async function momentOf(victim: Victim, running: RunningSluice, before: Seen | n
   const moment = async (): Promise<void> => {
     const dice = random.below(100);
     const target = victim.target();
+    const wait = (what: string, happened: () => boolean): Promise<true> =>
+      until<true>(
+        what,
+        () => {
+          victim.checkWriter();
+          return happened();
+        },
+        90_000,
+      );
     if (dice < 10) {
       await sleep(random.below(500)); // the moment is the random thing here, nothing is waited for
       return;
     }
     if (dice < 22) {
-      await until('the stream starts', () => `${running.said().stdout}${running.said().stderr}`.includes(RUNS));
+      await wait('the stream starts', () => `${running.said().stdout}${running.said().stderr}`.includes(RUNS));
       await sleep(random.below(300));
       return;
     }
     if (dice < 45) {
-      await until('the target changes', () => victim.target() !== target, 60_000);
+      await wait('the target changes', () => victim.target() !== target);
       return;
     }
-    await until('the position moves', () => moved(victim.seen(), before), 60_000);
+    await wait('the position moves', () => moved(victim.seen(), before));
     if (random.chance(0.8)) await sleep(random.below(150));
   };
   await Promise.race([moment(), ended]);
