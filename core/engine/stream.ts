@@ -99,6 +99,7 @@ async function sessions(
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
+      status.lastActivity = performance.now(); // the time that the start took is not idle time
       return await runSession({
         source,
         chain,
