@@ -1,7 +1,9 @@
 // The kit itself: a good plugin passes every check, and for each promise a plugin that breaks it fails the check of that
 // promise. A check that no fault can fail would be worth nothing.
 
+import { spawnSync } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { batchOf } from './batch.ts';
@@ -11,7 +13,7 @@ import type { ChangeEvent, EventBatch } from './event.ts';
 import { allOk, inKeyOrder } from './key-order.ts';
 import { type Context, definePlugin, type HomeTransaction, type Sink, type Source, type SourceItem } from './plugin.ts';
 import type { ConformanceOptions, SinkStage } from './testkit.ts';
-import { conformanceChecks } from './testkit.ts';
+import { conformance, conformanceChecks } from './testkit.ts';
 import type { Json } from './values.ts';
 
 const sample = fileURLToPath(new URL('../plugins/sample/', import.meta.url)); // any real plugin folder
@@ -325,6 +327,33 @@ describe('of registering', () => {
   test('a part without a stage is a failing check', async () => {
     const check = conformanceChecks(plugin, { folder: sample }).find((one) => one.name.includes('has a stage'))!;
     await expect(check.run()).rejects.toThrow('stage');
+  });
+
+  test('node:test runs the kit as vitest does', () => {
+    const script = `
+      import { describe, test } from 'node:test';
+      import { conformance } from 'sluice/testkit';
+      import plugin from ${JSON.stringify(join(sample, 'index.ts'))};
+      conformance({ describe, test }, plugin, {
+        folder: ${JSON.stringify(sample)},
+        source: async () => ({ config: { events: 9 }, events: 9, ends: true, async [Symbol.asyncDispose]() {} }),
+        waive: { 'source: resumes from any position with exactly the rest, under the same ids': 'to see it skipped' },
+      });
+    `;
+    const oneSdk = new URL('./registry/one-sdk.ts', import.meta.url).href;
+    const flags = ['--no-warnings', '--import', oneSdk, '--test-reporter=tap', '--input-type=module', '-e', script];
+    // a runner that sees vitest's own environment would take itself for a child of another
+    const run = spawnSync(process.execPath, flags, { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect(run.stdout).toMatch(/# pass 1[0-9]\n# fail 0\n/);
+    expect(run.stdout).toContain('(waived: to see it skipped) # SKIP');
+  });
+
+  test('a waiver of a check that is not there is refused', () => {
+    const tools = { describe: () => {}, test: Object.assign(() => {}, { skip: () => {} }) };
+    expect(() => conformance(tools, plugin, { folder: sample, waive: { 'no such check': 'x' } })).toThrow(
+      'no such check',
+    );
   });
 
   test('a package that says something else, or a README without its settings, fails', async () => {
