@@ -4,6 +4,7 @@
 
 import { availableParallelism } from 'node:os';
 import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
+import { afterLoss, type Range } from './blame.ts';
 import {
   type Answers,
   type Loaded,
@@ -21,7 +22,6 @@ const TICK = 20; // ms between two looks of the watchdog
 const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
 const MiB = 1 << 20;
 const BASE_MEMORY = 160 * MiB; // a child without isolates, and what strings in passing take
-const NARROW = 8; // parts that a slice is cut into when nobody knows which event killed the child
 
 interface Job {
   readonly program: Entry;
@@ -35,13 +35,8 @@ interface Job {
 }
 
 /** A run of a job's events on its way to a child. */
-interface Work {
+interface Work extends Range {
   readonly job: Job;
-  from: number;
-  readonly to: number;
-  readonly single: boolean;
-  /** The only event, in a fresh isolate: what goes wrong now is its own. */
-  readonly alone: boolean;
 }
 
 interface Entry {
@@ -273,25 +268,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       job.left--;
       return;
     }
-    const again: Work[] = [];
-    const add = (first: number, last: number, single: boolean): void => {
-      if (first < last) again.push({ job, from: first, to: last, single, alone: last - first === 1 && !single });
-    };
-    if (at !== null && at >= from && at < to) {
-      add(from, at, work.single);
-      again.push({ job, from: at, to: at + 1, single: false, alone: true });
-      add(at + 1, to, work.single);
-    } else if (!work.single) {
-      add(from, to, true); // one by one: the next death will say which
-      if (to - from === 1) again[0] = { job, from, to, single: false, alone: true };
-    } else {
-      const step = Math.ceil((to - from) / NARROW);
-      for (let first = from; first < to; first += step) {
-        const last = Math.min(to, first + step);
-        again.push({ job, from: first, to: last, single: true, alone: last - first === 1 });
-      }
-    }
-    waiting.unshift(...again);
+    waiting.unshift(...afterLoss(work, at).map((range) => ({ ...range, job })));
   }
 
   function onEnd(child: Child, why: LossReason, detail: string): void {

@@ -1,17 +1,8 @@
-// The bridge between batches and the sandbox: which texts of an event go in, and what the answers mean for the event.
-// Guarantee: every index of the input stands in exactly one of from, filtered and failed; rows are never parsed here in
-// scope row. (Imports of core are types, and sluice/sdk.)
-
-import type { ErrorPlace } from 'sluice/sdk';
 import {
-  canonical,
   type EventBatch,
-  type Json,
   type Logger,
   type MappedRows,
   mapBatch,
-  type Op,
-  type Row,
   type SluiceError,
   sluiceError,
   type TransformFailure,
@@ -20,7 +11,8 @@ import {
 } from 'sluice/sdk';
 import type { LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
-import { type Answer, isRefused, type Loaded, type LogLine, type Refused, type Slice } from '../sandbox/index.ts';
+import { type Answer, isRefused, type Loaded, type LogLine, type Slice } from '../sandbox/index.ts';
+import { authorsPlace, compareHeads, errorOf, type HeadChange, type PlaceOf } from './refusals.ts';
 
 const SLICE_EVENTS = 500;
 const SLICE_LEAST = 50; // below this the crossing costs more than a second child gains
@@ -32,7 +24,7 @@ export interface BridgeDetails {
   readonly loaded: Loaded;
   readonly children: number;
   readonly log: Logger;
-  place(module: number, line: number, column: number): ErrorPlace;
+  readonly place: PlaceOf;
 }
 
 /** What is done with one event. */
@@ -172,7 +164,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     for (const line of logs) {
       const index = indices[from + line.index];
       if (index === undefined) continue;
-      const at = line.place === null ? {} : { at: details.place(...own(line.place)) };
+      const at = line.place === null ? {} : { at: authorsPlace(line.place, details.place) };
       const level = line.level in LEVELS ? line.level : 'info';
       details.log[level]({ transform: rule.id, event: batch.id(index), ...at }, line.text);
     }
@@ -215,7 +207,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
       if (answer === null) {
         filtered.push(i);
       } else if (isRefused(answer)) {
-        failed.push({ index: i, error: errorOf(answer) });
+        failed.push({ index: i, error: errorOf(answer, rule, details.place) });
       } else {
         const start = from.length;
         const found = typeof answer === 'string' ? [answer] : answer;
@@ -249,7 +241,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
       old = first === '' ? null : first;
       now = second === '' ? null : second;
       if (head !== batch.head(i)) {
-        const change = compareHeads(batch, i, head);
+        const change = compareHeads(batch, i, head, rule.file);
         if (change instanceof Error) return change;
         if (change !== null) into.changed.set(into.from.length, change);
       }
@@ -280,37 +272,6 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return null;
   }
 
-  function compareHeads(batch: EventBatch, i: number, text: string): HeadChange | SluiceError | null {
-    const given = JSON.parse(text) as Record<string, Json | undefined>;
-    const own = JSON.parse(batch.head(i)) as Record<string, Json | undefined>;
-    for (const name of ['id', 'source', 'transaction']) {
-      if (given[name] === undefined ? own[name] !== undefined : canonical(given[name]) !== canonical(own[name])) {
-        return sluiceError('E_TRANSFORM_ENVELOPE', {
-          message: `the transform ${given[name] === undefined ? 'dropped' : 'changed'} \`${name}\`, which is the engine's`,
-          fix: 'return { ...event, after: … } and leave id, source and transaction as they are',
-          at: { file: rule.file },
-        });
-      }
-    }
-    const change: { op?: Op; key?: Row | null; headers?: Record<string, string> } = {};
-    if (given['op'] !== own['op']) change.op = given['op'] as Op;
-    if (canonical(given['key']) !== canonical(own['key'])) change.key = (given['key'] ?? null) as Row | null;
-    if (canonical(given['headers']) !== canonical(own['headers'])) {
-      change.headers = (given['headers'] ?? {}) as Record<string, string>;
-    }
-    return Object.keys(change).length === 0 ? null : change;
-  }
-
-  function errorOf(refused: Refused): SluiceError {
-    const { why, place } = refused;
-    const at = place === null ? { file: rule.file } : details.place(...own(place));
-    const known = REASONS[why];
-    if (known === undefined) return sluiceError('E_TRANSFORM_RUNTIME', { message: refused.message, at });
-    const [code, message] = known;
-    const text = refused.message === '' ? message(rule) : refused.message;
-    return code.startsWith('E_EVENT') ? sluiceError(code, { message: text }) : sluiceError(code, { message: text, at });
-  }
-
   return {
     identity,
     apply,
@@ -318,7 +279,6 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   };
 }
 
-type HeadChange = { readonly op?: Op; readonly key?: Row | null; readonly headers?: Readonly<Record<string, string>> };
 type Change = Map<number, HeadChange>;
 
 interface Outputs {
@@ -330,26 +290,6 @@ interface Outputs {
 }
 
 const LEVELS = { debug: 1, info: 1, warn: 1, error: 1 };
-
-const REASONS: Readonly<Record<string, readonly [string, (rule: TransformRule) => string] | undefined>> = {
-  parse: ['E_EVENT_PARSE', () => 'the row is no JSON object'],
-  output: ['E_TRANSFORM_OUTPUT', () => 'the result is no valid row or event'],
-  shape: ['E_TRANSFORM_LOAD', () => 'the module has no default export that is a function'],
-  fan_out: ['E_TRANSFORM_FAN_OUT', () => 'too many results'],
-  depth: ['E_TRANSFORM_DEPTH', () => 'nested too deep'],
-  timeout: ['E_TRANSFORM_TIMEOUT', ({ limits }) => `the transform took longer than ${limits.timeout} ms on this event`],
-  memory: [
-    'E_TRANSFORM_MEMORY',
-    ({ limits }) =>
-      `the transform took more memory than its limit of ${Math.round(limits.memory / 1048576)} MiB on this event`,
-  ],
-  crash: ['E_TRANSFORM_CRASH', () => 'the transform ended its sandbox on this event'],
-};
-
-// The modules are one line further down in the script that runs.
-function own([module, line, column]: readonly [number, number, number]): [number, number, number] {
-  return [module, line - 1, column];
-}
 
 function keyText(batch: EventBatch, i: number): string | null {
   const key = batch.oldKey(i) ?? batch.key(i);
