@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { type RunningSluice, type SluiceOptions, type SluiceResult, sluice, startSluice, until } from '../cli.ts';
 
 export interface Ledger {
@@ -87,20 +87,25 @@ export interface Pipeline extends AsyncDisposable {
   replay(...args: string[]): Promise<Replayed>;
 }
 
+/** Each test starts several processes, and all take turns. */
+vi.setConfig({ testTimeout: 180_000 });
+
 export const MANIFEST = 'sluice.json';
 
 const AT_ONCE = 2;
 let free = AT_ONCE;
 const waiting: (() => void)[] = [];
 
+// First come, first served: whoever ends hands its turn over, so that a test of many steps is not passed by all others.
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  while (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-  free--;
+  if (free > 0) free--;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
   try {
     return await work();
   } finally {
-    free++;
-    waiting.shift()?.();
+    const next = waiting.shift();
+    if (next === undefined) free++;
+    else next();
   }
 }
 

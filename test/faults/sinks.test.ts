@@ -123,7 +123,7 @@ describe('an HTTP endpoint that', () => {
     const running = p.start(['run', 'sluice.json']);
     const waiting = await shownWhen(p, 'the stream waits', (stream) => stream.state === 'waiting');
     expect(waiting.reason).toMatchObject({ code: expect.stringMatching(/^E_SINK_/), message: expect.any(String) });
-    expect(waiting.ledger).toMatchObject({ in: 0, pending: 50 });
+    expect(waiting.ledger).toMatchObject({ delivered: 0, dead_lettered: 0, pending: 50 });
     expect(await p.letters()).toEqual([]);
     await using web = await endpoint(() => 200, port);
     const ended = await running.exited;
