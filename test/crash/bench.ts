@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Ledger } from '../../core/checkpoint.ts';
+import type { Ledger, SinkCounts } from '../../core/checkpoint.ts';
 import { type RunningSluice, type SluiceResult, sluice, startSluice } from '../cli.ts';
 
 export interface Bench extends Disposable {
@@ -17,6 +17,7 @@ export interface Bench extends Disposable {
     readonly state: string;
     readonly position: unknown;
     readonly ledger: Ledger & { pending: number };
+    readonly sinks: Readonly<Record<string, SinkCounts>>;
   }>;
   letters(): Promise<readonly Letter[]>;
 }

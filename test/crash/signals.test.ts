@@ -46,11 +46,12 @@ test.each([
     expect(end.code, end.stderr).toBe(code);
     writer.check();
     // Drained: the file ends where the checkpoint says, so the next start has nothing to cut off.
-    const { ledger, state } = await bench.status();
+    const { ledger, state, sinks } = await bench.status();
     expect(state).toBe('stopped');
     expect(ledger.pending).toBe(0);
     const written = bench.read('out.ndjson').split('\n').length - 1;
     expect(lines.expected.slice(0, written).join('\n')).toBe(bench.read('out.ndjson').trimEnd());
+    expect(sinks['copy']!.delivered).toBe(written);
     expect(ledger.in).toBeGreaterThan(0);
   }
   writer[Symbol.dispose]();
