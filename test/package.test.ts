@@ -110,7 +110,7 @@ test('the driver that was left out is one clear error of its plugin', () => {
     join(home, 'sqlite.yaml'),
     'version: 1\nstreams:\n  - id: s\n    source: { type: sample }\n    sinks: [{ id: o, type: sqlite, path: ./o.db }]\n',
   );
-  const run = command(home, join(home, 'node_modules/.bin/sluice'), 'check', 'sqlite.yaml');
+  const run = command(home, join(home, 'node_modules/.bin/sluice'), 'run', 'sqlite.yaml');
   expect(run.status).toBe(3);
   expect(run.stdout + run.stderr).toContain('npm install sqlite3');
 });
