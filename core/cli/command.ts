@@ -1,6 +1,7 @@
 // What a verb is, and what it gets. Each verb is a file in commands/, loaded only when it is called.
 
 import type { ParseArgsOptionDescriptor } from 'node:util';
+import { sluiceError } from '../errors.ts';
 
 export interface Invocation {
   /** What stands after the verb and is no flag. */
@@ -32,4 +33,15 @@ export function flag(invocation: Invocation, name: string): string | undefined {
 
 export function isSet(invocation: Invocation, name: string): boolean {
   return invocation.flags[name] === true;
+}
+
+/** The value of a flag that takes a whole number from 1. */
+export function count(invocation: Invocation, name: string): number | undefined {
+  const text = flag(invocation, name);
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw sluiceError('E_USAGE', {
+    message: `--${name} takes a whole number from 1`,
+    fix: `write for example --${name} 10`,
+  });
 }

@@ -36,12 +36,24 @@ export interface Opened extends AsyncDisposable {
   readonly log: Log;
 }
 
-/** `inspect`: for verbs that only look at the state; the manifest need not be runnable. */
+/**
+ * `inspect`: for verbs that only look at the state; the manifest need not be runnable.
+ * `words`: the verb takes more than a manifest. All others refuse what is no file, or they would take ./sluice.yaml instead.
+ */
 export async function openWorkspace(
   invocation: Invocation,
-  options: { readonly inspect?: boolean } = {},
+  options: { readonly inspect?: boolean; readonly words?: boolean } = {},
 ): Promise<Opened> {
   const { file, rest } = manifestFile(invocation.positionals);
+  if (rest.length > 0 && options.words !== true) {
+    const one = invocation.positionals.length === 1;
+    throw sluiceError('E_USAGE', {
+      message: one
+        ? `"${rest[0]}" is no manifest`
+        : `this verb takes one manifest, and "${rest[0]}" is one word too many`,
+      fix: one ? `write its path, for example ./${rest[0]}.yaml; --stream picks a stream` : '--stream picks a stream',
+    });
+  }
   const log = createLog({ level: logLevel(invocation), format: 'auto', color: invocation.color });
   const registry = createRegistry({
     manifestDir: dirname(file),

@@ -11,6 +11,8 @@ const MAIN = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url));
 const VERBS = ['run', 'validate', 'check', 'status', 'dead-letters', 'checkpoint', 'plugins', 'new'];
 const LATER = ['snapshot', 'resume', 'playground', 'capture', 'types'];
 
+const VALID = 'version: 1\nstreams: [{ id: s, source: { type: sample }, sinks: [{ id: o, type: console }] }]\n';
+
 describe.concurrent('usage that is wrong', () => {
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
     [['rnu'], /no verb "rnu"[\s\S]*sluice run/],
@@ -19,6 +21,11 @@ describe.concurrent('usage that is wrong', () => {
     [['run', '--until-idle', 'soon'], /duration/],
     [['run', '--until-idle', '2'], /duration/],
     [['run', '--until-idle'], /until-idle/],
+    [['run', 'production'], /"production" is no manifest[\s\S]*--stream/],
+    [['validate', './a.yaml', './b.yaml'], /one manifest/],
+    [['status', './a.yaml', 'orders'], /"orders" is one word too many/],
+    [['dead-letters', 'list', '--limit', 'abc'], /--limit takes a whole number/],
+    [['checkpoint', 'show', '--history', 'x'], /--history takes a whole number/],
     [['checkpoint'], /show, set, clear/],
     [['checkpoint', 'shwo'], /checkpoint show/],
     [['dead-letters', 'replya'], /dead-letters replay/],
@@ -30,7 +37,7 @@ describe.concurrent('usage that is wrong', () => {
   it.for(wrong)(
     '(%s) is told with the nearest right word, exit code 2, and nothing on stdout',
     async ([args, says]) => {
-      await using p = await pipeline();
+      await using p = await pipeline(undefined, { 'sluice.yaml': VALID });
       const result = await p.sluice(args);
       expectTold(result, 'E_USAGE', 2);
       expect(result.stderr).toMatch(says);

@@ -7,7 +7,7 @@ import { sluiceError } from '../../errors.ts';
 import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { StateStore } from '../../state/store.ts';
 import type { Json } from '../../values.ts';
-import { type Command, flag, type Invocation } from '../command.ts';
+import { type Command, count, flag, type Invocation } from '../command.ts';
 import { printData, printJson, say } from '../output.ts';
 import { byRequestOr } from '../requests.ts';
 import { takeSubverb } from '../subverb.ts';
@@ -57,7 +57,7 @@ export const command: Command = {
 };
 
 async function show(manifest: Manifest, store: StateStore, invocation: Invocation): Promise<number> {
-  const limit = Number(flag(invocation, 'history') ?? 0);
+  const limit = count(invocation, 'history') ?? 0;
   const checkpoints = await Promise.all(
     chosenStreams(manifest, invocation).map(async (stream) => ({
       stream: stream.id,

@@ -6,7 +6,7 @@ import { type ReplayResult, tryLetter } from '../../engine/replay.ts';
 import { sluiceError } from '../../errors.ts';
 import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterStatus, StateStore } from '../../state/store.ts';
-import { type Command, flag, type Invocation, isSet } from '../command.ts';
+import { type Command, count, flag, type Invocation, isSet } from '../command.ts';
 import { jsonDiff } from '../diff.ts';
 import { printData, printJson, say, table } from '../output.ts';
 import { byRequestOr } from '../requests.ts';
@@ -39,7 +39,7 @@ export const command: Command = {
   },
   async run(given) {
     const { subverb, invocation } = takeSubverb(given, SUBVERBS, 'dead-letters');
-    await using opened = await openWorkspace(invocation, { inspect: subverb !== 'replay' });
+    await using opened = await openWorkspace(invocation, { inspect: subverb !== 'replay', words: true });
     const manifest = await manifestOf(opened, invocation);
     if (manifest === null) return findingsExit(opened);
     await using store = await openStore(manifest, opened.log);
@@ -104,8 +104,8 @@ function textFilter(invocation: Invocation): DeadLetterFilter {
     ['event_id', flag(invocation, 'event')],
     ['since', flag(invocation, 'since')],
   ].filter(([, value]) => value !== undefined);
-  const limit = flag(invocation, 'limit');
-  return { ...Object.fromEntries(pairs), ...(limit === undefined ? {} : { limit: Number(limit) }) };
+  const limit = count(invocation, 'limit');
+  return { ...Object.fromEntries(pairs), ...(limit === undefined ? {} : { limit }) };
 }
 
 function hasFilter(invocation: Invocation): boolean {
