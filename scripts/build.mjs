@@ -41,7 +41,7 @@ const config = join(dist, 'tsconfig.json');
 writeFileSync(
   config,
   JSON.stringify({
-    extends: '../scripts/tsconfig.json',
+    extends: '../tsconfig.json',
     compilerOptions: {
       noEmit: false,
       rootDir: '..',

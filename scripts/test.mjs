@@ -48,7 +48,7 @@ if (!existsSync(bin)) {
   process.exit(1);
 }
 await step('lint', 'biome', ['check', '--no-errors-on-unmatched', '--diagnostic-level=error', '.']);
-await step('types', 'tsc', ['--noEmit', '-p', 'scripts/tsconfig.json']);
+await step('types', 'tsc', ['--noEmit']);
 
 const results = mkdtempSync(join(tmpdir(), 'sluice-test-'));
 const file = join(results, 'results.json');
