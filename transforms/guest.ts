@@ -91,17 +91,23 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
             ? 'an object of another kind'
             : typeof value;
 
-    // NaN and Infinity become null in JSON: looked for only where the text holds a null.
-    const lossy = (value: unknown, slow: () => boolean): boolean => {
-      if (typeof value === 'number') return !finite(value);
-      if (typeof value !== 'object' || value === null) return false;
-      if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return slow();
-      if (isArray(value)) {
-        for (const item of value) if (lossy(item, slow)) return true;
-        return false;
+    // NaN and Infinity become null in JSON: looked for only where the text holds a null. Plain objects are walked, which is
+    // all but free; anything with a toJSON is written once more, with an eye on each value.
+    const lossy = (value: object, slow: () => boolean): boolean => {
+      const proto = getPrototypeOf(value) as unknown;
+      if (proto !== objectPrototype && proto !== null && !isArray(value)) return slow();
+      for (const name in value) {
+        const item = (value as Record<string, unknown>)[name];
+        if (typeof item === 'number') {
+          if (!finite(item)) return true;
+        } else if (typeof item === 'object') {
+          if (item !== null && lossy(item, slow)) return true;
+        } else if (typeof item === 'function' && name === 'toJSON') {
+          return slow();
+        }
       }
-      for (const name of keys(value)) if (lossy((value as Record<string, unknown>)[name], slow)) return true;
-      return false;
+      // not enumerable, and yet JSON.stringify would call it
+      return getOwnPropertyDescriptor(value, 'toJSON') !== undefined && slow();
     };
     const lossySlow = (root: unknown): boolean => {
       let found = false;
@@ -124,7 +130,14 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
         throw host.refuse('output', `the result cannot be written as JSON${why}`);
       }
       if (text === undefined) throw host.refuse('output', `the result is no JSON, but ${kindOf(value)}`);
-      if (text.includes('null') && lossy(value, () => lossySlow(value))) {
+      if (typeof value === 'number' && !finite(value))
+        throw host.refuse('output', `the result is ${value}, which JSON cannot say`);
+      if (
+        typeof value === 'object' &&
+        value !== null &&
+        text.includes('null') &&
+        lossy(value, () => lossySlow(value))
+      ) {
         throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');
       }
       return text;

@@ -113,6 +113,13 @@ test('output: the bytes of all results of an event count', async () => {
   expect([...result.from]).toEqual([0, 4, 5]);
 });
 
+test('output: far too much is said to be so, not to take too long', async () => {
+  const result = await run('export default () => ({ text: "x".repeat(2 ** 24) })', batchOfIds(1), {
+    limits: { timeout: 1000 },
+  });
+  expect(failuresOf(result)).toEqual([[0, 'E_TRANSFORM_OUTPUT']]);
+});
+
 test('fan_out: as many results as the limit, and not one more', async () => {
   const result = await run('export default (row) => Array.from({ length: row.id }, () => ({}))', batchOfIds(7), {
     limits: { fan_out: 5 },

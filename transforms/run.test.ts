@@ -78,6 +78,10 @@ describe('one row in', () => {
     ['NaN', '({ n: NaN })'],
     ['Infinity, nested', '({ a: [{ n: -Infinity }] })'],
     ['NaN behind toJSON', '({ a: { toJSON() { return { n: NaN } } } })'],
+    ['NaN behind a hidden toJSON', "({ a: Object.defineProperty({}, 'toJSON', { value: () => ({ n: NaN }) }) })"],
+    ['NaN behind a toJSON of a class', '({ a: new (class { toJSON() { return [NaN]; } })() })'],
+    ['NaN in a class', '({ a: new (class { n = NaN })() })'],
+    ['NaN in an array with holes', '({ a: [, NaN] })'],
     ['an invalid date', '({ at: new Date(NaN) })'],
     ['an array in an array', '[[row], row]'],
     ['null among several', '[row, null]'],
@@ -91,6 +95,13 @@ describe('one row in', () => {
   test('a null in a row is a value like any other', async () => {
     const result = await run('export default (row) => ({ a: null, b: [null], c: row.gone })', batchOfIds(1));
     expect(rowsOf(result)).toEqual([{ a: null, b: [null] }]);
+    const dates = await run(
+      'export default () => ({ a: null, at: new Date(0), deep: { at: [new Date(0)] } })',
+      batchOfIds(1),
+    );
+    expect(rowsOf(dates)).toEqual([
+      { a: null, at: '1970-01-01T00:00:00.000Z', deep: { at: ['1970-01-01T00:00:00.000Z'] } },
+    ]);
   });
 
   test('an async function gives its result in the call', async () => {

@@ -1,3 +1,7 @@
+// The bridge between batches and the sandbox: which texts of an event go in, and what the answers mean for the event.
+// Guarantee: every index of the input stands in exactly one of from, filtered and failed; rows are never parsed here in
+// scope row. (Imports of core are types, and sluice/sdk.)
+
 import {
   type EventBatch,
   type Logger,

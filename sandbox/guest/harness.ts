@@ -163,7 +163,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   };
 
   const bytesOf = (text: string): number => {
-    if (text.length * 3 <= limits.output) return text.length;
+    // nearly always the length alone decides: a unit of UTF-16 is one to three bytes of UTF-8
+    if (text.length * 3 <= limits.output || text.length > limits.output) return text.length;
     let bytes = text.length;
     for (let i = 0; i < text.length; i++) {
       const c = text.charCodeAt(i);
