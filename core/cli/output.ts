@@ -1,7 +1,7 @@
 // How verbs speak: data on stdout, everything else on stderr; one form for errors everywhere; exit codes by class.
 
 import { type ErrorClass, errorCodes } from '../error-codes.ts';
-import { type SluiceError, toSluiceError } from '../errors.ts';
+import { type ErrorPlace, type SluiceError, toSluiceError } from '../errors.ts';
 import type { Finding } from '../manifest/load.ts';
 
 const EXIT: Readonly<Record<ErrorClass, number>> = { runtime: 1, invalid: 2, environment: 3 };
@@ -41,8 +41,7 @@ export async function printError(
   const error = toSluiceError(thrown);
   if (options.json) await printJson({ error: error.toJSON() });
   else {
-    const place =
-      error.at?.file === undefined ? '' : `  ${error.at.file}:${error.at.line ?? 1}:${error.at.column ?? 1}`;
+    const place = error.at?.file === undefined ? '' : `  ${placeText(error.at)}`;
     say(`✗ ${error.code}${place}`);
     say(`    ${error.message}`);
     if (error.fix !== undefined) say(`    → ${error.fix}`);
@@ -50,6 +49,11 @@ export async function printError(
       say(String((error.cause as Error | undefined)?.stack ?? error.stack));
   }
   return exitCodeOf(error);
+}
+
+/** `file:line:column`, as far as they are known. */
+export function placeText(at: ErrorPlace): string {
+  return [at.file, at.line, at.column].filter((part) => part !== undefined).join(':');
 }
 
 /** A table with aligned columns; the last column is not padded. */

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createLanguages } from '../../transforms/index.ts';
-import { sluiceError } from '../errors.ts';
+import { type ErrorData, sluiceError } from '../errors.ts';
 import type { Languages } from '../languages.ts';
 import { findingsJson, renderFindings } from '../manifest/frame.ts';
 import { type Loaded, loadManifest } from '../manifest/load.ts';
@@ -134,6 +134,19 @@ function streamNamed(manifest: Manifest, name: string): StreamConfig {
   });
 }
 
+/** Errors are masked before they are stored: a place may hold a path that came from a variable, and copies get around. */
 export async function openStore(manifest: Manifest, log: Log): Promise<StateStore> {
-  return await openStateStore(manifest.service.state, log);
+  const store = await openStateStore(manifest.service.state, log);
+  const masked = (error: ErrorData): ErrorData => log.mask.value(error) as ErrorData;
+  return {
+    ...store,
+    saveStatus: (row) => store.saveStatus({ ...row, reason: row.reason === null ? null : masked(row.reason) }),
+    write: (change) =>
+      store.write({
+        ...change,
+        ...(change.deadLetters === undefined
+          ? {}
+          : { deadLetters: change.deadLetters.map((letter) => ({ ...letter, error: masked(letter.error) })) }),
+      }),
+  };
 }

@@ -13,7 +13,7 @@ import { restoreSlot, type Slot } from './slot.ts';
 import { openWriter, type Writer } from './writer.ts';
 
 /** @throws SluiceError E_STATE_LOCKED when a process runs the stream */
-export async function replayAlone(opening: Opening, body: ReplayBody): Promise<ReplayResult[]> {
+export async function replayAlone(opening: Opening, body: ReplayBody): Promise<readonly ReplayResult[]> {
   return await alone(opening, false, async (writer, slots) => {
     const hard = opening.signal;
     return await replayRequest(body, { parts: { ...opening, hard }, writer, slots });

@@ -123,7 +123,8 @@ async function applyStep(
         delay = Math.max(delay, decision.delay);
         continue;
       }
-      if (decision.do === 'fail_stream') throw failedByPolicy(`transformation ${step.id}`, error);
+      if (decision.do === 'fail_stream')
+        throw failedByPolicy(`transformation ${step.id}`, passing.batch.id(index), error);
       if (decision.do === 'skip') {
         failures.push({ source, fate: 'skipped', letter: null });
         continue;
@@ -216,7 +217,7 @@ function sourceFailure(chain: Chain, input: EventBatch, index: number, given: Sl
   // Reading the same bytes again gives the same error, so a source's `retry` is its `then` at once.
   const on = policy.on_error === 'retry' ? policy.then : policy.on_error;
   const place: Place = { kind: 'source', id: chain.stream };
-  if (on === 'fail_stream') throw failedByPolicy('the source', error);
+  if (on === 'fail_stream') throw failedByPolicy('the source', input.id(index), error);
   if (on === 'skip') return { source: index, fate: 'skipped', letter: null };
   return {
     source: index,

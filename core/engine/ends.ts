@@ -32,10 +32,10 @@ export class Interrupted extends Error {
   }
 }
 
-export function failedByPolicy(where: string, cause: SluiceError): StreamFailed {
+export function failedByPolicy(where: string, eventId: string, cause: SluiceError): StreamFailed {
   return new StreamFailed(
     sluiceError('E_STREAM_FAILED', {
-      message: `${where} failed on an event, and its policy is fail_stream: ${cause.message}`,
+      message: `${where} failed on event ${eventId}, and its policy is fail_stream: ${cause.message}`,
       ...(cause.at === undefined ? {} : { at: cause.at }),
       fix: 'mend the cause and run again: the event is still pending',
       cause,

@@ -4,10 +4,10 @@
 
 import { batchOfText, envelopeText, pick } from '../batch.ts';
 import { splitEnvelope } from '../envelope.ts';
-import { type ErrorData, toSluiceError } from '../errors.ts';
+import type { ErrorData } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
-import type { DeadLetter } from '../state/store.ts';
+import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain } from './chain.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
@@ -50,6 +50,8 @@ export interface Tried {
   readonly result: ReplayResult;
   /** What to write, when the outcome is would_pass. */
   readonly transformed: Transformed | null;
+  /** The letter of today's failure, when a transform fails on it again. */
+  readonly again?: NewDeadLetter;
 }
 
 /** Everything short of the sinks. */
@@ -72,13 +74,12 @@ export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean
     return refused('the source could not read this event; mend it at the source, then ignore this letter');
 
   const transformed = await applyChain(replayChain(chain), input, signal);
-  const failure = transformed.failures[0];
-  if (failure !== undefined) {
-    const error = failure.letter?.error;
-    return {
-      result: { ...base, outcome: 'failed', ...(error === undefined ? {} : { error, message: error.message }) },
-      transformed: null,
-    };
+  const again = transformed.failures
+    .flatMap((failure) => failure.letter ?? [])
+    .find((made) => descends(made.event_id, letter.event_id) || descends(letter.event_id, made.event_id));
+  if (again !== undefined) {
+    const { error } = again;
+    return { result: { ...base, outcome: 'failed', error, message: error.message }, transformed: null, again };
   }
   const wanted: number[] = [];
   for (let j = 0; j < transformed.out.length; j++) if (descends(transformed.out.id(j), letter.event_id)) wanted.push(j);
@@ -94,7 +95,16 @@ export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean
   };
 }
 
-/** Tries letters one after the other and writes what passes. The caller commits, and changes the letters' status after that. */
+/** What a replay did, and what is to be changed in the letters once its checkpoint is durable. */
+export interface Replayed {
+  readonly results: readonly ReplayResult[];
+  /** Today's failures: under the place where they fail now. */
+  readonly again: readonly NewDeadLetter[];
+  /** The letters that are settled: delivered, filtered, or failing at another place now, under a letter of its own. */
+  readonly settled: readonly number[];
+}
+
+/** Tries letters one after the other and writes what passes. The caller commits, and changes the letters after that. */
 export async function replayLetters(
   letters: readonly DeadLetter[],
   parts: {
@@ -104,43 +114,50 @@ export async function replayLetters(
     readonly force: boolean;
     readonly signal: AbortSignal;
   },
-): Promise<ReplayResult[]> {
+): Promise<Replayed> {
   const results: ReplayResult[] = [];
+  const again: NewDeadLetter[] = [];
+  const settled: number[] = [];
   for (const letter of letters) {
-    const { result, transformed } = await tryLetter(letter, parts.chain, parts.force, parts.signal);
-    results.push(
-      transformed === null ? result : await writeOne(letter, result, transformed, parts.writer, parts.sinks),
-    );
+    const tried = await tryLetter(letter, parts.chain, parts.force, parts.signal);
+    const { result, place } =
+      tried.transformed === null
+        ? { result: tried.result, place: tried.again?.place ?? null }
+        : await writeOne(letter, tried.result, tried.transformed, parts.writer, parts.sinks);
+    results.push(result);
+    if (tried.again !== undefined) again.push(tried.again);
+    const moved = place !== null && (place.kind !== letter.place.kind || place.id !== letter.place.id);
+    if (result.outcome === 'delivered' || result.outcome === 'filtered' || moved) settled.push(letter.id);
   }
-  return results;
+  return { results, again, settled };
 }
 
+/** `place`: where it fails now, if it does; the writer holds the letter of that. */
 async function writeOne(
   letter: DeadLetter,
   result: ReplayResult,
   transformed: Transformed,
   writer: Writer,
   sinks: readonly string[],
-): Promise<ReplayResult> {
+): Promise<{ readonly result: ReplayResult; readonly place: Place | null }> {
   const to = letter.place.kind === 'sink' ? [letter.place.id] : sinks;
   try {
     const outcomes = await writer.deliver(groupOf([transformed]), { only: new Set(to) });
-    const bad = outcomes.flatMap((outcome) => [...outcome.progress.exceptions.values()])[0];
-    if (bad !== undefined)
-      return { ...result, outcome: 'failed', message: bad.error.message, error: bad.error.toJSON() };
-    return { ...result, outcome: 'delivered' };
+    for (const { slot, progress } of outcomes) {
+      for (const exception of progress.exceptions.values()) {
+        const error = exception.error.toJSON();
+        return {
+          result: { ...result, outcome: 'failed', message: error.message, error },
+          place: { kind: 'sink', id: slot.id },
+        };
+      }
+    }
+    return { result: { ...result, outcome: 'delivered' }, place: null };
   } catch (thrown) {
     if (!(thrown instanceof StreamFailed)) throw thrown;
-    const error = toSluiceError(thrown.error);
-    return { ...result, outcome: 'away', message: error.message, error: error.toJSON() };
+    const error = thrown.error.toJSON();
+    return { result: { ...result, outcome: 'away', message: error.message, error }, place: null };
   }
-}
-
-/** The letters whose replay settles them. */
-export function settledIds(results: readonly ReplayResult[]): number[] {
-  return results.flatMap((result) =>
-    result.outcome === 'delivered' || result.outcome === 'filtered' ? [result.id] : [],
-  );
 }
 
 function inputOf(letter: DeadLetter): EventBatch | null {
@@ -149,7 +166,8 @@ function inputOf(letter: DeadLetter): EventBatch | null {
     return batchOfText({
       length: 1,
       bytes: letter.event.length,
-      typed: true, // it was read once already, and only numbers that the source allowed are in it
+      // it was read once already, with the numbers that its source allows; but for those that were the failure
+      typed: letter.error.code !== 'E_EVENT_NUMBER',
       readAt: Date.now(),
       id: () => letter.source_event_id,
       op: () => event.op,

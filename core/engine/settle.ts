@@ -65,7 +65,7 @@ export async function settle(
     failures.set(index, count);
     const decision = decide(policy, count);
     if (decision.do === 'retry') return decision.delay;
-    if (decision.do === 'fail_stream') throw failedByPolicy(`sink ${parts.sinkId}`, error);
+    if (decision.do === 'fail_stream') throw failedByPolicy(`sink ${parts.sinkId}`, batch.id(index), error);
     exceptions.set(index, { fate: decision.do === 'skip' ? 'skipped' : 'dead_lettered', error, attempts: count });
     return -1;
   };
@@ -75,7 +75,7 @@ export async function settle(
       const attempts = 1;
       const { then, on_error } = parts.policy; // trying again cannot help
       const on = on_error === 'retry' ? then : on_error;
-      if (on === 'fail_stream') throw failedByPolicy(`sink ${parts.sinkId}`, error);
+      if (on === 'fail_stream') throw failedByPolicy(`sink ${parts.sinkId}`, batch.id(index), error);
       exceptions.set(index, { fate: on === 'skip' ? 'skipped' : 'dead_lettered', error, attempts });
     }
     open = range(batch.length).filter((i) => !rejected.has(i));

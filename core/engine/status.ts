@@ -45,8 +45,19 @@ export function newStatus(id: string): StreamStatus {
   };
 }
 
+/** Invariant 4: in = delivered + filtered + skipped + dead_lettered + pending; a checkpoint's own `in` is what it covers. */
+export function ledgerWith(checkpoint: Checkpoint | null, pending: number): Ledger & { readonly pending: number } {
+  const covered = checkpoint?.ledger ?? emptyLedger;
+  return { ...covered, in: covered.in + pending, pending };
+}
+
 export function ledgerNow(status: StreamStatus): Ledger & { readonly pending: number } {
-  return { ...(status.checkpoint?.ledger ?? emptyLedger), pending: pendingOf(status) };
+  return ledgerWith(status.checkpoint, pendingOf(status));
+}
+
+/** What is still pending of a live row's pending events, now that a checkpoint that may be newer is known. */
+export function pendingSince(row: LiveStatus, checkpoint: Checkpoint | null): number {
+  return Math.max(0, row.pending - ((checkpoint?.ledger.in ?? 0) - row.covered));
 }
 
 /** Read and not yet covered by a checkpoint. */
@@ -65,6 +76,7 @@ export function liveRow(status: StreamStatus): LiveStatus {
     stream: status.id,
     state: status.state,
     pending: pendingOf(status),
+    covered: status.checkpoint?.ledger.in ?? 0,
     lag_ms: lagOf(status),
     reason: status.reason?.toJSON() ?? null,
     pid: process.pid,

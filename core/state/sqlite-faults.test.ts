@@ -181,6 +181,7 @@ describe('damage', () => {
       stream: 'orders',
       state: 'streaming',
       pending: 0,
+      covered: 0,
       lag_ms: 0,
       reason: null,
       pid: 1,

@@ -273,6 +273,7 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         stream,
         state: 'streaming',
         pending,
+        covered: 0,
         lag_ms: null,
         reason: { code: 'E_SINK_CONNECT', message: 'away' },
         pid: 42,

@@ -121,6 +121,8 @@ export interface LiveStatus {
   readonly stream: string;
   readonly state: StreamState;
   readonly pending: number;
+  /** `in` of the checkpoint that was known when this was written: says which events `pending` is of. */
+  readonly covered: number;
   readonly lag_ms: number | null;
   readonly reason: ErrorData | null;
   readonly pid: number;

@@ -34,6 +34,7 @@ test('the refusal names the process that wrote the last status of the stream', a
     stream: 'orders',
     state: 'streaming',
     pending: 0,
+    covered: 0,
     lag_ms: null,
     reason: null,
     pid: 4711,

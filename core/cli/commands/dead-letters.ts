@@ -1,5 +1,6 @@
 // `sluice dead-letters list|show|replay|ignore`: what could not pass, and trying it again with the files as they are now.
 
+import { basename } from 'node:path';
 import { replayAlone } from '../../engine/attend.ts';
 import { type Opening, openChain, openSlots } from '../../engine/open.ts';
 import { type ReplayResult, tryLetter } from '../../engine/replay.ts';
@@ -8,7 +9,7 @@ import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterStatus, StateStore } from '../../state/store.ts';
 import { type Command, count, flag, type Invocation, isSet } from '../command.ts';
 import { jsonDiff } from '../diff.ts';
-import { printData, printJson, say, table } from '../output.ts';
+import { placeText, printData, printJson, say, table } from '../output.ts';
 import { byRequestOr } from '../requests.ts';
 import { takeSubverb } from '../subverb.ts';
 import { chosenStreams, findingsExit, manifestOf, type Opened, openStore, openWorkspace } from '../workspace.ts';
@@ -128,16 +129,11 @@ async function list(letters: readonly DeadLetter[], invocation: Invocation): Pro
     `${letter.place.kind} ${letter.place.id}`,
     letter.event_id,
     letter.error.code,
-    placeText(letter),
+    letter.error.at?.file === undefined ? '' : placeText({ ...letter.error.at, file: basename(letter.error.at.file) }),
     letter.error.message.split('\n')[0]!.slice(0, 80),
   ]);
   await printData(table([['id', 'status', 'stream', 'place', 'event', 'code', 'at', 'message'], ...rows]));
   return 0;
-}
-
-function placeText(letter: DeadLetter): string {
-  const at = letter.error.at;
-  return at?.file === undefined ? '' : `${at.file.split('/').at(-1)}:${at.line ?? 1}:${at.column ?? 1}`;
 }
 
 async function show(letters: readonly DeadLetter[], invocation: Invocation): Promise<number> {
@@ -241,7 +237,7 @@ function resultsText(results: readonly ReplayResult[], dryRun: boolean): string 
   const blocks = results.map((result) => {
     const head = `${MARKS[result.outcome]}  ${result.id}  ${result.event_id}${result.code_changed ? '  (the code has changed since it failed)' : ''}`;
     const at = result.error?.at;
-    const place = at?.file === undefined ? '' : ` (${at.file}:${at.line ?? 1}:${at.column ?? 1})`;
+    const place = at?.file === undefined ? '' : ` (${placeText(at)})`;
     const why = result.message === undefined ? [] : [`    ${result.error?.code ?? ''} ${result.message}${place}`];
     const diff = dryRun
       ? result.after.flatMap((after) => jsonDiff(result.before, after).map((line) => `    ${line}`))

@@ -2,6 +2,7 @@
 // SIGINT and SIGTERM drain; a second one ends at once. Nothing is lost either way: what was not covered is read again.
 
 import { startRun } from '../../engine/run.ts';
+import { ledgerNow } from '../../engine/status.ts';
 import { sluiceError, toSluiceError } from '../../errors.ts';
 import { loadManifest } from '../../manifest/load.ts';
 import { durationMs } from '../../manifest/units.ts';
@@ -85,7 +86,7 @@ export const command: Command = {
           return {
             id: status.id,
             state: status.state,
-            ledger: status.checkpoint?.ledger ?? null,
+            ledger: ledgerNow(status),
             ...(end.state === 'failed' ? { error: end.error.toJSON() } : {}),
           };
         }),

@@ -1,7 +1,7 @@
 // `sluice status`: where the streams stand, from the state store: checkpoint, ledger, and the row that a running process
 // writes once a second. Without a live lock a stream is not running, whatever the last row said.
 
-import { emptyLedger } from '../../checkpoint.ts';
+import { ledgerWith, pendingSince } from '../../engine/status.ts';
 import type { StreamConfig } from '../../manifest/model.ts';
 import type { StateStore, StreamState } from '../../state/store.ts';
 import type { Command } from '../command.ts';
@@ -48,7 +48,7 @@ async function statusOf(stream: StreamConfig, store: StateStore) {
     state,
     reason: state === 'waiting' || state === 'failed' ? (live?.reason ?? null) : null,
     position: checkpoint?.position ?? null,
-    ledger: { ...(checkpoint?.ledger ?? emptyLedger), pending: locked ? (live?.pending ?? 0) : 0 },
+    ledger: ledgerWith(checkpoint, locked && live !== null ? pendingSince(live, checkpoint) : 0),
     lag_ms: locked ? (live?.lag_ms ?? null) : null,
     dead_letters_pending: pendingLetters.length,
     sinks: Object.fromEntries(Object.entries(checkpoint?.sinks ?? {}).map(([id, sink]) => [id, sink.counts])),
