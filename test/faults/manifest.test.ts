@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { expectTold, javascript, ndjson, parsed, pipeline } from './pipeline.ts';
+import { expectTold, fileToFile, javascript, ndjson, parsed, pipeline } from './pipeline.ts';
 
 interface Finding {
   readonly code: string;
@@ -360,5 +360,21 @@ describe('secrets', () => {
       expect(text).not.toContain(inFile);
       expect(text).not.toContain(Buffer.from(`user:${inEnv}`).toString('base64'));
     }
+  });
+
+  it('in a path that an error shows as its place are in no log line, database or status', async () => {
+    const canaries = ['canary-77aa01-env', 'canary-77aa02-file'] as const;
+    const lost = { type: 'file', path: './${file:./secret.txt}-${env:SLUICE_TEST_SECRET}.ndjson' };
+    await using p = await pipeline(fileToFile({ source: lost }), { 'secret.txt': canaries[1] });
+    const env = { SLUICE_TEST_SECRET: canaries[0] };
+    const ran = await p.sluice(['run', 'sluice.json', '--verbose'], { env });
+    const status = await p.sluice(['status', 'sluice.json', '--json'], { env });
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      streams: [{ state: 'failed', reason: { code: 'E_SOURCE_CONNECT', at: { file: p.path('***-***.ndjson') } } }],
+    });
+    const logged = ran.stderr.split('\n').filter((line) => line.startsWith('{'));
+    const stored = ['.sluice/state.db', '.sluice/state.db-wal'].filter((name) => existsSync(p.path(name))).map(p.read);
+    expect(logged.join('')).toContain('E_SOURCE_CONNECT');
+    for (const canary of canaries) expect([...logged, ...stored, status.stdout].join('\n')).not.toContain(canary);
   });
 });
