@@ -185,11 +185,9 @@ export function createPool(options: SandboxOptions): Sandbox {
     }
   }
 
-  function onMessage(child: Child, message: FromChild): void {
+  function onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' }>): void {
     child.heard = performance.now();
     switch (message.t) {
-      case 'ready':
-        return;
       case 'loaded': {
         const loading = child.loading.get(message.p);
         child.loading.delete(message.p);

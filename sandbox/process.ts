@@ -46,7 +46,7 @@ export interface SandboxProcess {
 }
 
 export interface ProcessEvents {
-  onMessage(message: FromChild): void;
+  onMessage(message: Exclude<FromChild, { t: 'ready' }>): void;
   onEnd(why: LossReason, detail: string): void;
 }
 
@@ -90,7 +90,10 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
       (line) => {
         const message = parseLine(line);
         if (message === null) kill('crash');
-        else if (!ended && cause === null) events.onMessage(message);
+        else if (message.t === 'ready') {
+          // A folder that is gone is as empty as can be, and nobody has to remove it when this process is killed.
+          rmSync(cwd, { recursive: true, force: true });
+        } else if (!ended && cause === null) events.onMessage(message);
       },
       () => kill('crash'),
     ),
