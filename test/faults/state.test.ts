@@ -2,14 +2,16 @@
 // checkpoint. Each is told with its way out, and after it nothing is lost and nothing stands twice.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { expectTold, fileToFile, ndjson, numbered, type Pipeline, pipeline, until } from './pipeline.ts';
 
 const STORE = '.sluice/state.db';
 
-/** A file of its own size, mounted for one test; null where we may not mount. */
+/** A small disk of memory, mounted for one test; null where we may not mount. Returns what takes it away again. */
 function smallDisk(dir: string, kib: number): (() => void) | null {
   mkdirSync(dir, { recursive: true });
   try {
@@ -22,7 +24,7 @@ function smallDisk(dir: string, kib: number): (() => void) | null {
 
 const canMount = ((): boolean => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  const dir = `/tmp/sluice-faults-mount-${process.pid}`;
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-faults-mount-'));
   const unmount = smallDisk(dir, 64);
   unmount?.();
   rmSync(dir, { recursive: true, force: true });
