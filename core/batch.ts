@@ -2,6 +2,7 @@
 // other batches (pick, join). A plugin takes the face it likes; the other one is made at most once, on demand.
 // Guarantee: a batch never changes after it is made, and the text of a row that nobody asked to parse is never parsed.
 
+import type { EnvelopeTexts } from './envelope.ts';
 import { sluiceError } from './errors.ts';
 import type { ChangeEvent, Column, EventBatch, Op, SnapshotRange, SourceInfo, Unreadable } from './event.ts';
 import { canonical, isRow, type Row } from './values.ts';
@@ -139,6 +140,32 @@ export function batchOfText(parts: TextParts): EventBatch {
   };
 }
 
+/** A batch of one event that was kept as text (a dead letter), under the id and with the columns that it had. */
+export function batchOfEnvelope(
+  event: EnvelopeTexts,
+  details: { readonly id: string; readonly typed: boolean; readonly columns: readonly Column[] },
+): EventBatch {
+  const { op, key } = event;
+  const before = parseRow(event.before, details.id);
+  return batchOfText({
+    length: 1,
+    bytes: (event.before?.length ?? 0) + (event.after?.length ?? 0),
+    typed: details.typed,
+    readAt: Date.now(),
+    id: () => details.id,
+    op: () => op,
+    key: () => key,
+    oldKey: () => changedKey({ op, key, before }),
+    source: () => event.source,
+    before: () => event.before,
+    after: () => event.after,
+    transaction: () => event.transaction,
+    headers: () => event.headers,
+    wholeBefore: () => isWholeBefore({ key, before }, details.columns),
+    columns: (table) => (table === tableOf(event.source) ? details.columns : NO_COLUMNS),
+  });
+}
+
 /** The results of a transform, as arrays side by side: output j came from input from[j]. */
 export interface MappedRows {
   readonly from: Uint32Array;
@@ -180,7 +207,10 @@ export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
     table: (j) => input.table(from[j]!),
     ts: (j) => input.ts(from[j]!),
     key,
-    oldKey: (j) => input.oldKey(from[j]!),
+    oldKey(j) {
+      if (changed?.get(j)?.key === undefined) return input.oldKey(from[j]!);
+      return changedKey({ op: op(j), key: key(j), before: parseRow(rows.before[j] ?? null, id(j)) });
+    },
     head,
     before: (j) => rows.before[j] ?? null,
     after: (j) => rows.after[j] ?? null,
@@ -306,7 +336,7 @@ function headOf(event: ChangeEvent): Omit<ChangeEvent, 'before' | 'after' | 'ts_
   return head;
 }
 
-function changedKey(event: ChangeEvent): Row | null {
+function changedKey(event: Pick<ChangeEvent, 'op' | 'key' | 'before'>): Row | null {
   if (event.op !== 'u' || event.key === null || event.before === null) return null;
   const old: Record<string, Row[string]> = {};
   let changed = false;
@@ -318,7 +348,7 @@ function changedKey(event: ChangeEvent): Row | null {
   return changed ? old : null;
 }
 
-function isWholeBefore(event: ChangeEvent, columns: readonly Column[] | undefined): boolean {
+function isWholeBefore(event: Pick<ChangeEvent, 'key' | 'before'>, columns: readonly Column[] | undefined): boolean {
   if (event.before === null) return false;
   const before = event.before;
   if (columns !== undefined && columns.length > 0) return columns.every((column) => column.name in before);

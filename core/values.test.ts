@@ -1,3 +1,5 @@
+// Values that a double cannot hold, and the one text that keys are compared by.
+
 import { apiVersion } from 'sluice/sdk';
 import { describe, expect, test } from 'vitest';
 import { canonical, survivesDouble, unsafeNumber } from './values.ts';
@@ -7,6 +9,10 @@ describe('a number that does not survive a double', () => {
     ['{"a":9007199254740993}', '9007199254740993'],
     ['{"a":[1,{"b":-9223372036854775808}]}', '-9223372036854775808'],
     ['{"a":1e400}', '1e400'],
+    ['{"a":1e-400}', '1e-400'],
+    ['{"a":9007199254740993.0}', '9007199254740993.0'],
+    ['{"a":90071992547409930e-1}', '90071992547409930e-1'],
+    ['{"a":4503599627370497.5}', '4503599627370497.5'],
     ['{"a":0.12345678901234567890}', '0.12345678901234567890'],
   ])('is found in %s', (json, number) => {
     expect(unsafeNumber(json)).toBe(number);

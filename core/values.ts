@@ -7,18 +7,28 @@ export type Row = { readonly [column: string]: Json };
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** True when the number written as `text` is exactly the double that JSON.parse makes of it. */
+/**
+ * True when the number written as `text` keeps its value as the double that JSON.parse makes of it: no integer beyond 2^53,
+ * no more than 17 digits, nothing that becomes infinite, zero or whole on the way. (17 digits may be rounded to a shorter
+ * writing of the same double, as `0.10000000000000001` is to 0.1; and -0 is 0.)
+ */
 export function survivesDouble(text: string): boolean {
   const value = Number(text);
   if (!Number.isFinite(value)) return false;
-  if (text.length < 16) return true; // up to 15 digits always survive
-  if (Number.isInteger(value) && /^-?\d+$/.test(text)) return Number.isSafeInteger(value);
-  const digits = text
+  if (/^-?\d+$/.test(text)) return Number.isSafeInteger(value);
+  const digits = significant(text);
+  if (digits === '') return true;
+  if (value === 0 || digits.length > 17) return false;
+  return digits.length <= 15 || !Number.isInteger(value) || significant(BigInt(value).toString()) === digits;
+}
+
+/** The digits of a number without sign, point, exponent, and zeros at either end. */
+function significant(text: string): string {
+  return text
     .replace(/[eE].*$/, '')
     .replace(/[-.]/g, '')
     .replace(/^0+/, '')
     .replace(/0+$/, '');
-  return digits.length <= 17;
 }
 
 /**

@@ -2,7 +2,7 @@
 // its end.
 
 import { lagOf, ledgerNow, type StreamStatus } from '../engine/status.ts';
-import { table } from './output.ts';
+import { shownError, table } from './output.ts';
 
 const number = new Intl.NumberFormat('en');
 
@@ -39,7 +39,7 @@ function progressLine(status: StreamStatus, rate: number): string {
     ...(ledger.skipped > 0 ? [`skipped ${number.format(ledger.skipped)}`] : []),
     ...(ledger.dead_lettered > 0 ? [`dead letters ${number.format(ledger.dead_lettered)}`] : []),
     ...(ledger.pending > 0 ? [`pending ${number.format(ledger.pending)}`] : []),
-    ...(status.reason === null ? [] : [status.reason.message]),
+    ...(status.reason === null ? [] : [shownError(status.reason).message]),
   ];
   return parts.join('  ');
 }

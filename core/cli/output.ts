@@ -1,8 +1,9 @@
 // How verbs speak: data on stdout, everything else on stderr; one form for errors everywhere; exit codes by class.
 
 import { type ErrorClass, errorCodes } from '../error-codes.ts';
-import { type ErrorPlace, type SluiceError, toSluiceError } from '../errors.ts';
+import { type ErrorData, type ErrorPlace, type SluiceError, toSluiceError } from '../errors.ts';
 import type { Finding } from '../manifest/load.ts';
+import type { Mask } from '../observe/mask.ts';
 
 const EXIT: Readonly<Record<ErrorClass, number>> = { runtime: 1, invalid: 2, environment: 3 };
 
@@ -33,20 +34,36 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** From now on every error is shown through this: a message or a place may hold what came from a variable or a file. */
+export function maskErrorsWith(mask: Mask): void {
+  errorMask = mask;
+}
+
+let errorMask: Mask | null = null;
+
+/** An error as it may be shown. */
+export function shownError(error: ErrorData | SluiceError): ErrorData {
+  const data = error instanceof Error ? error.toJSON() : error;
+  return errorMask === null ? data : (errorMask.value(data) as ErrorData);
+}
+
 /** Prints an error as people read it; with --json as `{ error }` on stdout. Returns the exit code. */
 export async function printError(
   thrown: unknown,
   options: { readonly json: boolean; readonly verbose: boolean },
 ): Promise<number> {
   const error = toSluiceError(thrown);
-  if (options.json) await printJson({ error: error.toJSON() });
+  const shown = shownError(error);
+  if (options.json) await printJson({ error: shown });
   else {
-    const place = error.at?.file === undefined ? '' : `  ${placeText(error.at)}`;
-    say(`✗ ${error.code}${place}`);
-    say(`    ${error.message}`);
-    if (error.fix !== undefined) say(`    → ${error.fix}`);
-    if (options.verbose || error.code === 'E_INTERNAL')
-      say(String((error.cause as Error | undefined)?.stack ?? error.stack));
+    const place = shown.at?.file === undefined ? '' : `  ${placeText(shown.at)}`;
+    say(`✗ ${shown.code}${place}`);
+    say(`    ${shown.message}`);
+    if (shown.fix !== undefined) say(`    → ${shown.fix}`);
+    if (options.verbose || error.code === 'E_INTERNAL') {
+      const stack = String((error.cause as Error | undefined)?.stack ?? error.stack);
+      say(errorMask === null ? stack : errorMask.text(stack));
+    }
   }
   return exitCodeOf(error);
 }

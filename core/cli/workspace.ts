@@ -6,14 +6,14 @@ import { createLanguages } from '../../transforms/index.ts';
 import { type ErrorData, sluiceError } from '../errors.ts';
 import type { Languages } from '../languages.ts';
 import { findingsJson, renderFindings } from '../manifest/frame.ts';
-import { type Loaded, loadManifest } from '../manifest/load.ts';
+import { type Finding, type Loaded, loadManifest } from '../manifest/load.ts';
 import type { Manifest, StreamConfig } from '../manifest/model.ts';
 import { createLog, type Log, type LogLevel } from '../observe/log.ts';
 import { createRegistry, type Registry } from '../registry/resolve.ts';
 import { openStateStore } from '../state/index.ts';
 import type { StateStore } from '../state/store.ts';
 import { flag, type Invocation } from './command.ts';
-import { exitCodeOfCode, hasErrors, printJson, say, worst } from './output.ts';
+import { exitCodeOfCode, hasErrors, maskErrorsWith, printJson, say, worst } from './output.ts';
 
 export const DEFAULT_MANIFEST = './sluice.yaml';
 
@@ -66,6 +66,7 @@ export async function openWorkspace(
     ...(options.inspect === true ? { inspect: true } : {}),
   });
   if (loaded.manifest !== null) log.addSecrets(loaded.manifest.secrets);
+  maskErrorsWith(log.mask);
   return {
     file,
     rest,
@@ -94,8 +95,8 @@ export async function manifestOf(opened: Opened, invocation: Invocation): Promis
 }
 
 /** Worst finding wins: environment, invalid, runtime. */
-export function findingsExit(opened: Opened): number {
-  const errors = opened.loaded.findings.filter((finding) => finding.severity === 'error');
+export function findingsExit(findings: readonly Finding[]): number {
+  const errors = findings.filter((finding) => finding.severity === 'error');
   return worst(errors.map((finding) => exitCodeOfCode(finding.code)));
 }
 

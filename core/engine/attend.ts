@@ -1,7 +1,7 @@
 // Works on a stream that no process runs, as a verb does: takes the lock, opens sinks and writer at the last checkpoint,
 // does one thing, closes. The same writer as a running stream's, so the same rules hold.
 
-import { emptyLedger } from '../checkpoint.ts';
+import { type Checkpoint, emptyLedger } from '../checkpoint.ts';
 import { toSluiceError } from '../errors.ts';
 import type { Json } from '../values.ts';
 import { StreamFailed } from './ends.ts';
@@ -42,19 +42,16 @@ export async function clearCheckpoint(opening: Opening): Promise<void> {
 
 async function alone<T>(
   opening: Opening,
-  repairsHome: boolean,
+  repairs: boolean,
   work: (writer: Writer, slots: readonly Slot[]) => Promise<T>,
 ): Promise<T> {
   const { store, config } = opening;
   await using _lock = await store.lock(config.id);
   const slots = await openSlots(opening);
   try {
-    // `checkpoint set` is the way out of a home that has lost its checkpoint: then the store's copy is what is known.
     const saved = await loadCheckpoint(config, slots, store).catch((thrown: unknown) => {
-      if (repairsHome && thrown instanceof StreamFailed && thrown.error.code === 'E_CHECKPOINT_HOME') {
-        return store.loadCheckpoint(config.id);
-      }
-      throw thrown;
+      if (!repairs) throw thrown;
+      return lastKnown(opening, thrown);
     });
     const checkpoint = takeOver(config, saved, true);
     for (const slot of slots) if (slot.role === 'home') await slot.sink.transactional!.open(config.id);
@@ -65,7 +62,12 @@ async function alone<T>(
       store,
       slots,
       checkpoint: saved === null ? { ...checkpoint, ledger: emptyLedger } : checkpoint,
-      book: await openLetterBook(store, config.id, false, checkpoint.saved_at),
+      book: await openLetterBook(
+        store,
+        config.id,
+        slots.some((slot) => slot.sink.keyed),
+        checkpoint.saved_at,
+      ),
       policy: config.commit_policy,
       retry: config.retry_policy,
       maxLetterBytes: Number.POSITIVE_INFINITY,
@@ -86,4 +88,13 @@ async function alone<T>(
   } finally {
     for (const slot of slots) await slot.sink[Symbol.asyncDispose]();
   }
+}
+
+// `checkpoint set` is the way out of a home that has lost its checkpoint (then the store's copy is what is known), and of a
+// damaged checkpoint (then nothing is: the ledger begins at zero).
+async function lastKnown({ store, config }: Opening, thrown: unknown): Promise<Checkpoint | null> {
+  const error = thrown instanceof StreamFailed ? thrown.error : toSluiceError(thrown);
+  if (error.code === 'E_CHECKPOINT_HOME') return await store.loadCheckpoint(config.id);
+  if (error.code === 'E_STATE_CORRUPT') return null;
+  throw thrown;
 }

@@ -151,8 +151,9 @@ async function withinTimeout(
     () => undefined,
     () => undefined,
   );
-  const timer = pauseUntilDue(slot.config.write_timeout, enough, parts.hard);
-  const winner = await Promise.race([work, timer.then(() => 'late' as const)]);
+  const over = new AbortController(); // the timer must not outlive the batch
+  const timer = pauseUntilDue(slot.config.write_timeout, enough, AbortSignal.any([parts.hard, over.signal]));
+  const winner = await Promise.race([work, timer.then(() => 'late' as const)]).finally(() => over.abort());
   if (winner !== 'settled') limit.abort();
   for (const [j, exception] of running.exceptions) progress.exceptions.set(j, exception);
   progress.open = running.open;

@@ -13,12 +13,16 @@ import type { Group } from './work.ts';
 
 export interface LetterBook {
   readonly bytes: number;
+  /** Asks the store again: letters that were replayed, ignored or superseded have given their room back. */
+  recount(held: number): Promise<void>;
   /** A letter that is made now, of this source event of the group that is being written. */
   add(letter: NewDeadLetter, source: number): void;
   /** The group's letters are added and its marks taken: what comes now is later than all of it. */
   next(group: Group): void;
   /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. */
-  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean): DeadLetterMark[];
+  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, at?: number): DeadLetterMark[];
+  /** Where a letter's event stands among the others: `at` for superseded() when it is replayed. */
+  placeInOrder(letter: Pick<NewDeadLetter, 'place' | 'event_id'>): number;
   /** Letters of before whose events came again in this group and were not added again. */
   resolved(group: Group): DeadLetterMark[];
   /** Marks that are durable now. */
@@ -26,7 +30,7 @@ export interface LetterBook {
 }
 
 type Remembered = PendingLetter & {
-  /** Where its event stands in the order of this session's source events; -1 for one of before. */
+  /** Where its event stands in the order of this session's source events; below 0 for one of before. */
   readonly at: number;
 };
 
@@ -44,6 +48,7 @@ export async function openLetterBook(
   const before = new Map<string, Map<string, Remembered>>();
   const byKey = new Map<string, Map<string, Remembered>>();
   const keySlots = new Map<string, string>();
+  const order = new Map<string, number>();
   let bytes = await store.deadLetterBytes(stream);
 
   let passed = 0; // source events of the groups before
@@ -54,8 +59,9 @@ export async function openLetterBook(
     before.set(letter.source_event_id, letters);
   };
   const rememberKey = (letter: Remembered): void => {
-    const name = eventSlot(letter.place, letter.event_id);
     if (letter.key === null || !keyed) return;
+    const name = eventSlot(letter.place, letter.event_id);
+    order.set(name, letter.at);
     const slot = keySlot(letter.place, letter.table, letter.key);
     const letters = byKey.get(slot) ?? new Map<string, Remembered>();
     letters.set(name, letter);
@@ -64,6 +70,7 @@ export async function openLetterBook(
   };
   const forget = (place: Place, eventId: string): void => {
     const name = eventSlot(place, eventId);
+    order.delete(name);
     const slot = keySlots.get(name);
     if (slot === undefined) return;
     keySlots.delete(name);
@@ -71,12 +78,14 @@ export async function openLetterBook(
     letters?.delete(name);
     if (letters?.size === 0) byKey.delete(slot);
   };
-  for (const letter of await store.pendingLetters(stream)) {
-    rememberBefore({ ...letter, at: -1 });
-    rememberKey({ ...letter, at: -1 });
-  }
+  const pending = await store.pendingLetters(stream); // in the order of their numbers, which is that of their events
+  pending.forEach((letter, i) => {
+    const known = { ...letter, at: i - pending.length };
+    rememberBefore(known);
+    rememberKey(known);
+  });
   for (const letter of await store.listDeadLetters({ stream, status: 'superseded', changed_since: since })) {
-    rememberBefore({ ...remembered(letter), at: -1 });
+    rememberBefore({ ...remembered(letter), at: Number.NEGATIVE_INFINITY });
   }
 
   return {
@@ -88,14 +97,18 @@ export async function openLetterBook(
       before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
       rememberKey({ ...remembered(letter), at: passed + source });
     },
+    async recount(held) {
+      bytes = (await store.deadLetterBytes(stream)) + held;
+    },
     next(group) {
       passed += group.count;
     },
-    superseded(slot, group, isOk) {
+    placeInOrder: ({ place, event_id }) => order.get(eventSlot(place, event_id)) ?? Number.NEGATIVE_INFINITY,
+    superseded(slot, group, isOk, at) {
       if (byKey.size === 0 || !slot.sink.keyed) return [];
       const found = new Map<string, Remembered>();
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, passed + group.originOf(j), byKey, found);
+        if (isOk(j)) look(slot, group, j, at ?? passed + group.originOf(j), byKey, found);
       }
       return toMarks(stream, 'superseded', found);
     },

@@ -2,7 +2,7 @@
 
 import { envelopeText } from '../batch.ts';
 import type { SluiceError } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
+import type { Column, EventBatch } from '../event.ts';
 import type { TransformIdentity } from '../languages.ts';
 import type { NewDeadLetter, Place } from '../state/store.ts';
 import { letterBytes } from '../state/tables.ts';
@@ -35,6 +35,7 @@ export function letterOf(parts: LetterParts): NewDeadLetter {
     table: unreadable === undefined ? batch.table(index) : (unreadable.table ?? ''),
     key: unreadable === undefined ? (parts.key === undefined ? keyText(at.batch, at.index) : parts.key) : null,
     event: unreadable === undefined ? envelopeText(batch, index) : unreadable.raw,
+    columns: unreadable === undefined ? columnsText(batch.columns(batch.table(index))) : null,
     input: parts.input === undefined ? null : envelopeText(parts.input.batch, parts.input.index),
     transform:
       parts.transform === undefined || identity === undefined
@@ -48,7 +49,17 @@ export function letterOf(parts: LetterParts): NewDeadLetter {
 
 /** How many bytes a letter takes in the store: what dead_letters.max_bytes counts. */
 export function letterSize(letter: NewDeadLetter): number {
-  return letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error));
+  return letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error), letter.columns);
+}
+
+// The columns of a table are one array for many events: written once.
+const texts = new WeakMap<readonly Column[], string>();
+
+function columnsText(columns: readonly Column[]): string | null {
+  if (columns.length === 0) return null;
+  const text = texts.get(columns) ?? JSON.stringify(columns);
+  texts.set(columns, text);
+  return text;
 }
 
 function keyText(batch: EventBatch, i: number): string | null {

@@ -2,15 +2,16 @@
 // the failed input's id, or descends from it, is written: a sink's rejection to that sink, everything else to all sinks.
 // The same code serves a running stream, a verb with no process running, and a dry run (which stops before the sinks).
 
-import { batchOfText, envelopeText, pick } from '../batch.ts';
+import { batchOfEnvelope, envelopeText, pick } from '../batch.ts';
 import { splitEnvelope } from '../envelope.ts';
 import type { ErrorData } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
+import type { Column, EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain } from './chain.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
+import type { Slot } from './slot.ts';
 import type { Transformed } from './work.ts';
 import type { Writer } from './writer.ts';
 
@@ -54,8 +55,23 @@ export interface Tried {
   readonly again?: NewDeadLetter;
 }
 
+export interface TryParts {
+  readonly chain: Chain;
+  /** The ids of the sinks that take events. */
+  readonly sinks: readonly string[];
+  /** Superseded letters too. */
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The sinks that a replay may write to: all but those that get dead letters only. */
+export function dataSinks(slots: readonly Slot[]): string[] {
+  return slots.flatMap((slot) => (slot.role === 'letters' ? [] : [slot.id]));
+}
+
 /** Everything short of the sinks. */
-export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean, signal: AbortSignal): Promise<Tried> {
+export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tried> {
+  const { chain, sinks, force, signal } = parts;
   const step = chain.steps.find((s) => s.id === letter.place.id);
   const base = {
     id: letter.id,
@@ -69,6 +85,9 @@ export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean
     return refused('a later event of its key was delivered; --force writes it all the same');
   }
   if (letter.status === 'resolved') return refused('it is resolved already');
+  if (letter.place.kind === 'sink' && !sinks.includes(letter.place.id)) {
+    return refused(`the stream has no sink ${letter.place.id} for events any more`);
+  }
   const input = inputOf(letter);
   if (input === null)
     return refused('the source could not read this event; mend it at the source, then ignore this letter');
@@ -98,8 +117,6 @@ export async function tryLetter(letter: DeadLetter, chain: Chain, force: boolean
 /** What a replay did, and what is to be changed in the letters once its checkpoint is durable. */
 export interface Replayed {
   readonly results: readonly ReplayResult[];
-  /** Today's failures: under the place where they fail now. */
-  readonly again: readonly NewDeadLetter[];
   /** The letters that are settled: delivered, filtered, or failing at another place now, under a letter of its own. */
   readonly settled: readonly number[];
 }
@@ -107,29 +124,22 @@ export interface Replayed {
 /** Tries letters one after the other and writes what passes. The caller commits, and changes the letters after that. */
 export async function replayLetters(
   letters: readonly DeadLetter[],
-  parts: {
-    readonly chain: Chain;
-    readonly writer: Writer;
-    readonly sinks: readonly string[];
-    readonly force: boolean;
-    readonly signal: AbortSignal;
-  },
+  parts: TryParts & { readonly writer: Writer },
 ): Promise<Replayed> {
   const results: ReplayResult[] = [];
-  const again: NewDeadLetter[] = [];
   const settled: number[] = [];
   for (const letter of letters) {
-    const tried = await tryLetter(letter, parts.chain, parts.force, parts.signal);
+    const tried = await tryLetter(letter, parts);
     const { result, place } =
       tried.transformed === null
         ? { result: tried.result, place: tried.again?.place ?? null }
         : await writeOne(letter, tried.result, tried.transformed, parts.writer, parts.sinks);
     results.push(result);
-    if (tried.again !== undefined) again.push(tried.again);
+    if (tried.again !== undefined) parts.writer.renewLetter(tried.again);
     const moved = place !== null && (place.kind !== letter.place.kind || place.id !== letter.place.id);
     if (result.outcome === 'delivered' || result.outcome === 'filtered' || moved) settled.push(letter.id);
   }
-  return { results, again, settled };
+  return { results, settled };
 }
 
 /** `place`: where it fails now, if it does; the writer holds the letter of that. */
@@ -142,7 +152,7 @@ async function writeOne(
 ): Promise<{ readonly result: ReplayResult; readonly place: Place | null }> {
   const to = letter.place.kind === 'sink' ? [letter.place.id] : sinks;
   try {
-    const outcomes = await writer.deliver(groupOf([transformed]), { only: new Set(to) });
+    const outcomes = await writer.deliver(groupOf([transformed]), { only: new Set(to), letter });
     for (const { slot, progress } of outcomes) {
       for (const exception of progress.exceptions.values()) {
         const error = exception.error.toJSON();
@@ -162,21 +172,11 @@ async function writeOne(
 
 function inputOf(letter: DeadLetter): EventBatch | null {
   try {
-    const event = splitEnvelope(letter.event);
-    return batchOfText({
-      length: 1,
-      bytes: letter.event.length,
-      // it was read once already, with the numbers that its source allows; but for those that were the failure
+    return batchOfEnvelope(splitEnvelope(letter.event), {
+      id: letter.source_event_id,
+      // It was read once already, with the numbers that its source allows; but for those that were the failure.
       typed: letter.error.code !== 'E_EVENT_NUMBER',
-      readAt: Date.now(),
-      id: () => letter.source_event_id,
-      op: () => event.op,
-      key: () => event.key,
-      source: () => event.source,
-      before: () => event.before,
-      after: () => event.after,
-      transaction: () => event.transaction,
-      headers: () => event.headers,
+      columns: letter.columns === null ? [] : (JSON.parse(letter.columns) as Column[]),
     });
   } catch {
     return null; // what the source could not read is kept raw

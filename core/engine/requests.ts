@@ -7,7 +7,7 @@ import type { DeadLetter, StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
-import { type ReplayResult, replayLetters } from './replay.ts';
+import { dataSinks, type ReplayResult, replayLetters } from './replay.ts';
 import type { Slot } from './slot.ts';
 import type { Writer } from './writer.ts';
 
@@ -71,13 +71,13 @@ export async function replayRequest(
   const config = (await parts.reload?.()) ?? parts.config;
   const chain = await openChain({ ...parts, config }, slots);
   try {
-    const sinks = slots.flatMap((slot) => (slot.role === 'letters' ? [] : [slot.id]));
+    const sinks = dataSinks(slots);
     const replayed = await replayLetters(letters, { chain, writer, sinks, force: body.force, signal: parts.hard });
     await writer.commit({ replay: true, ...(number === undefined ? {} : { request: number }) });
     // Only now: a crash in between leaves a letter pending that was delivered, and never one resolved that was not.
-    const { results, again, settled } = replayed;
-    const marks = settled.length > 0 ? [{ status: 'resolved' as const, ids: settled, note: 'replayed' }] : [];
-    if (again.length + marks.length > 0) await parts.store.write({ deadLetters: again, marks });
+    const { results, settled } = replayed;
+    if (settled.length > 0)
+      await parts.store.write({ marks: [{ status: 'resolved', ids: settled, note: 'replayed' }] });
     return results;
   } finally {
     for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();

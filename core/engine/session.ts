@@ -105,22 +105,25 @@ async function readAll(
 /** The source's batches, ending at once when the signal aborts even if the source takes its time to notice. */
 async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
+  // Not Promise.race with one long-lived promise: each race would leave a reaction on it for as long as the session lives.
   let release = (): void => undefined;
-  const aborted = new Promise<null>((resolve) => {
-    release = () => resolve(null);
-    signal.addEventListener('abort', release, { once: true });
-  });
+  const onAbort = (): void => release();
+  signal.addEventListener('abort', onAbort, { once: true });
   let pending: Promise<IteratorResult<T>> | undefined;
   try {
     while (!signal.aborted) {
       pending = iterator.next();
-      const result = await Promise.race([pending, aborted]);
+      const next = pending;
+      const result = await new Promise<IteratorResult<T> | null>((resolve, reject) => {
+        release = () => resolve(null);
+        next.then(resolve, reject);
+      });
       if (result === null || result.done === true) return;
       pending = undefined;
       yield result.value;
     }
   } finally {
-    signal.removeEventListener('abort', release);
+    signal.removeEventListener('abort', onAbort);
     // The contract gives a source 5 s to end after an abort; a source that does not is left behind, and said.
     const ending = Promise.allSettled([pending, iterator.return?.()]);
     await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, SOURCE_END_MS).unref())]);
@@ -132,7 +135,8 @@ const SOURCE_END_MS = 5_000;
 async function writeAll(parts: SessionParts, queue: WorkQueue<Work>): Promise<void> {
   let lastTsDelivered = 0;
   for (;;) {
-    await parts.between();
+    // Not within an open transaction: a request would commit its parts at the position before it.
+    if (parts.writer.uncommitted === 0) await parts.between();
     const first = await takeOrTick(parts, queue);
     if (first === undefined) return;
     const works = [first];
@@ -169,11 +173,7 @@ async function commit(parts: SessionParts, position: Json, ts: number): Promise<
 function joinReady(queue: WorkQueue<Work>, works: Work[]): void {
   let bytes = works[0]!.bytes;
   let open = works[0]!.position === undefined;
-  for (
-    let next = queue.peek();
-    next !== undefined && next.ready && bytes + next.bytes <= GROUP_BYTES;
-    next = queue.peek()
-  ) {
+  for (let next = queue.peek(); next?.ready === true && bytes + next.bytes <= GROUP_BYTES; next = queue.peek()) {
     const isOpen = next.position === undefined;
     if (isOpen && !open) return;
     queue.takeNow();

@@ -1,3 +1,5 @@
+// One stream through the real engine with in-memory plugins: each rule of delivery in a case of its own.
+
 import { expect, test } from 'vitest';
 import { sluiceError } from '../errors.ts';
 import { memoryStore } from '../state/memory.ts';

@@ -4,7 +4,7 @@
 import { batchOf } from '../batch.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { sluiceError } from '../errors.ts';
-import type { ChangeEvent, EventBatch, Unreadable } from '../event.ts';
+import type { ChangeEvent, Column, EventBatch, Unreadable } from '../event.ts';
 import { holdTracker } from '../key-order.ts';
 import type { ErrorHandling, RetryPolicy, SinkConfig, StreamConfig, TransformRule } from '../manifest/model.ts';
 import type { Logger, PluginDefinition, Sink, Source, SourceItem, Transform, WriteResult } from '../plugin.ts';
@@ -31,6 +31,7 @@ export function event(n: number, key: number, more: Partial<ChangeEvent> = {}): 
 /** A source over a fixed list of batches. */
 export interface MemoryLog {
   readonly batches: readonly { readonly events: readonly (ChangeEvent | Unreadable)[]; readonly open?: boolean }[];
+  readonly columns?: ReadonlyMap<string, readonly Column[]>;
   /** Positions that were acked, in order. */
   acked: number[];
   /** How often read() was called. */
@@ -58,7 +59,7 @@ export function memorySource(log: MemoryLog): PluginDefinition {
               });
               const batch = batchOf(
                 events.map((e) => ('raw' in e ? null : e)),
-                { unreadable },
+                { unreadable, ...(log.columns === undefined ? {} : { columns: log.columns }) },
               );
               yield open === true ? { batch, open: true } : { batch, position: i + 1 };
             }
@@ -209,7 +210,15 @@ export function memoryTransform(map: (e: ChangeEvent) => readonly Row[] | null):
                 });
               }
             });
-            return { out: batchOf(out), from: Uint32Array.from(from), filtered: Uint32Array.from(filtered), failed };
+            const columns = new Map(
+              batch.length === 0 ? [] : [[batch.table(0), batch.columns(batch.table(0))] as const],
+            );
+            return {
+              out: batchOf(out, { columns }),
+              from: Uint32Array.from(from),
+              filtered: Uint32Array.from(filtered),
+              failed,
+            };
           },
           async [Symbol.asyncDispose]() {},
         };

@@ -12,7 +12,7 @@ import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { ChangeEvent } from '../event.ts';
 import { keyTexts } from '../key-order.ts';
 import type { HomeTransaction } from '../plugin.ts';
-import type { DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
+import type { DeadLetter, DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
 import type { Json, Row } from '../values.ts';
 import { type DeliverParts, deliver, type SlotOutcome, settleAt } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
@@ -46,9 +46,14 @@ export interface Writer {
   /** Source events delivered and not covered by a checkpoint yet. */
   readonly uncommitted: number;
   /** `replay`: only to these sinks, whatever policies and counts say; a sink that is away ends it with StreamFailed. */
-  deliver(group: Group, replay?: { readonly only: ReadonlySet<string> }): Promise<readonly SlotOutcome[]>;
+  deliver(
+    group: Group,
+    replay?: { readonly only: ReadonlySet<string>; readonly letter: DeadLetter },
+  ): Promise<readonly SlotOutcome[]>;
   /** Makes everything delivered so far durable. `position` undefined: the same as before (a replay). */
   commit(change: { readonly position?: Json; readonly request?: number; readonly replay?: boolean }): Promise<void>;
+  /** The letter of an event whose replay failed in a transform again: written with the next commit, before its marks. */
+  renewLetter(letter: NewDeadLetter): void;
   /** Drops what is not committed. */
   abandon(): Promise<void>;
 }
@@ -123,9 +128,9 @@ export function openWriter(parts: WriterParts): Writer {
     });
   };
 
-  const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome): void => {
+  const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome, at?: number): void => {
     const bad = new Set([...progress.exceptions.keys(), ...missed]);
-    marks.push(...parts.book.superseded(slot, group, (j) => !bad.has(j)));
+    marks.push(...parts.book.superseded(slot, group, (j) => !bad.has(j), at));
   };
 
   const storeLetters = async (withCheckpoint: Checkpoint | null): Promise<void> => {
@@ -163,9 +168,13 @@ export function openWriter(parts: WriterParts): Writer {
       return ledger.in;
     },
     async deliver(group, replay) {
+      if (!hasRoom()) await parts.book.recount(letterBytes);
       const outcomes = await deliver(group, deliverParts, replay?.only);
       if (replay !== undefined) {
         for (const outcome of outcomes) holdRejected(group, outcome);
+        // Earlier letters of its key are older than what was written now: their replay would take the row back.
+        const at = parts.book.placeInOrder(replay.letter);
+        for (const outcome of outcomes) markPassed(group, outcome, at);
         return outcomes;
       }
       for (const outcome of outcomes) recordOutcome(group, outcome);
@@ -229,6 +238,9 @@ export function openWriter(parts: WriterParts): Writer {
       if (home === undefined) return;
       marks.push(...back);
       await storeLetters(next); // the copy that `status` reads; the home stays the truth
+    },
+    renewLetter(letter) {
+      letters.push(letter);
     },
     async abandon() {
       const open = transaction;
@@ -321,4 +333,5 @@ async function deliverLetters(slot: Slot, letters: readonly NewDeadLetter[], par
     }),
   );
   await settleAt(slot, batchOf(events), parts, noProgress(), parts.hard, true);
+  slot.dirty = true;
 }

@@ -123,7 +123,11 @@ function memoryTables(): Tables<WireWrite> {
     deadLetterBytes: (stream, place) =>
       pending(stream)
         .filter((letter) => place === undefined || (letter.place.kind === place.kind && letter.place.id === place.id))
-        .reduce((sum, { event, input, key, error }) => sum + letterBytes(event, input, key, JSON.stringify(error)), 0),
+        .reduce(
+          (sum, { event, input, key, error, columns }) =>
+            sum + letterBytes(event, input, key, JSON.stringify(error), columns),
+          0,
+        ),
 
     addRequest: (asked) =>
       requests.push({

@@ -14,6 +14,7 @@ interface LetterRow extends PendingRow {
   readonly stream: string;
   readonly event: string;
   readonly input: string | null;
+  readonly columns: string | null;
   readonly transform: string | null;
   readonly error: string;
   readonly attempts: number;
@@ -53,13 +54,14 @@ export interface Letters {
 export function letters(db: DatabaseSync): Letters {
   const insert = db.prepare(`insert into dead_letter
     (stream, event_id, place_kind, place_id, source_event_id, table_name, key, event, input, transform, code, error,
-     attempts, failed_at, first_failed_at, status, status_at, bytes)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, 'pending', ?14, ?15)
+     attempts, failed_at, columns, first_failed_at, status, status_at, bytes)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?14, 'pending', ?14, ?16)
     on conflict (stream, event_id, place_kind, place_id) do nothing`);
   const find = db.prepare(`select id, status, bytes from dead_letter where ${IDENTITY}`);
   const renew = db.prepare(`update dead_letter set
     source_event_id = ?5, table_name = ?6, key = ?7, event = ?8, input = ?9, transform = ?10, code = ?11, error = ?12,
-    attempts = attempts + ?13, failed_at = ?14, status = 'pending', status_at = ?14, note = null, bytes = ?15
+    attempts = attempts + ?13, failed_at = ?14, status = 'pending', status_at = ?14, note = null,
+    columns = ?15, bytes = ?16
     where stream = ?1 and event_id = ?2 and place_kind = ?3 and place_id = ?4`);
   const marking = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'pending'`;
   const unsupersede = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'superseded'`;
@@ -85,6 +87,7 @@ export function letters(db: DatabaseSync): Letters {
           row[8] as string | null,
           row[6] as string | null,
           row[11] as string,
+          row[14] as string | null,
         );
         row.push(bytes);
         const [stream, event, kind, place] = row as [string, string, string, string];
@@ -188,6 +191,7 @@ function letterOf(row: LetterRow): DeadLetter {
     stream: row.stream,
     event: row.event,
     input: row.input,
+    columns: row.columns,
     transform: row.transform === null ? null : parseStored(row.transform, what),
     error: parseStored(row.error, what),
     attempts: row.attempts,

@@ -27,6 +27,7 @@ export const migrations: readonly string[] = [
     key text,
     event text not null,
     input text,
+    columns text,
     transform text,
     code text not null,
     error text not null,

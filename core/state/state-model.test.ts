@@ -37,6 +37,7 @@ const letter: fc.Arbitrary<NewDeadLetter> = fc
     place,
     text: fc.string({ unit: 'binary', maxLength: 40 }),
     input: fc.option(fc.string({ unit: 'grapheme' })),
+    columns: fc.option(fc.constant('[{"name":"id","type":"int"}]')),
     attempts: fc.nat(5),
     failed_at: time,
   })
@@ -82,7 +83,7 @@ class Model {
         event: l.event,
         attempts: (old?.attempts ?? 0) + l.attempts,
         status: 'pending',
-        bytes: letterBytes(l.event, l.input, l.key, JSON.stringify(l.error)),
+        bytes: letterBytes(l.event, l.input, l.key, JSON.stringify(l.error), l.columns),
       };
       if (at < 0) this.letters.push(next);
       else this.letters[at] = next;

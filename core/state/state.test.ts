@@ -20,7 +20,7 @@ const stores = {
 };
 
 const sizeOf = (letter: NewDeadLetter): number =>
-  letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error));
+  letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error), letter.columns);
 
 describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
   const withStore = stores[kind];

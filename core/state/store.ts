@@ -30,6 +30,8 @@ export interface NewDeadLetter {
   readonly event: string;
   /** The input of the step that failed, where it is not the source event itself. */
   readonly input: string | null;
+  /** The columns of its table as its source knew them, as JSON text (types of values without them would be guessed), or null. */
+  readonly columns: string | null;
   /** Of the transformation that failed: id, language, version, code hash. */
   readonly transform: {
     readonly id: string;

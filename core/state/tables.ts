@@ -16,8 +16,14 @@ export type Tables<Write> = {
 export const HISTORY = 100;
 
 /** The bytes that a letter takes in the store, about: its texts in UTF-8, and 300 for the rest of its row and its index entries. */
-export function letterBytes(event: string, input: string | null, key: string | null, error: string): number {
-  return 300 + size(event) + size(input) + size(key) + size(error);
+export function letterBytes(
+  event: string,
+  input: string | null,
+  key: string | null,
+  error: string,
+  columns: string | null,
+): number {
+  return 300 + size(event) + size(input) + size(key) + size(error) + size(columns);
 }
 
 function size(text: string | null): number {

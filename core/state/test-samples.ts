@@ -31,6 +31,7 @@ export function letterOf(stream: string, event: string, change: Partial<NewDeadL
     key: `{"id":"${event}"}`,
     event: JSON.stringify({ id: event, after: { note: 'größer 😀\u0000' } }),
     input: null,
+    columns: null,
     transform: { id: 'mask', language: 'javascript', version: '1', hash: 'abc' },
     error: { code: 'E_TRANSFORM_RUNTIME', message: 'it threw', at: { file: 'mask.ts', line: 3, column: 9 } },
     attempts: 1,

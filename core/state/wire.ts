@@ -5,7 +5,7 @@ import { sluiceError } from '../errors.ts';
 import type { DeadLetterMark, NewDeadLetter, StateWrite } from './store.ts';
 
 /** The order of a letter's fields in `letters`. */
-export const FIELDS = 14;
+export const FIELDS = 15;
 
 export interface WireWrite {
   readonly checkpoint: { readonly stream: string; readonly text: string } | null;
@@ -41,6 +41,7 @@ export function toWire(change: StateWrite): WireWrite {
       JSON.stringify(error),
       letter.attempts,
       letter.failed_at,
+      letter.columns,
     );
   }
   return {
@@ -86,6 +87,7 @@ export function lettersOf(fields: WireWrite['letters']): NewDeadLetter[] {
       error: parseStored(text(11), 'an error'),
       attempts: fields[i + 12] as number,
       failed_at: text(13),
+      columns: orNull(14),
     });
   }
   return letters;

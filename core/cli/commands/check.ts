@@ -19,7 +19,7 @@ export const command: Command = {
   async run(invocation) {
     await using opened = await openWorkspace(invocation);
     const manifest = await manifestOf(opened, invocation);
-    if (manifest === null) return findingsExit(opened);
+    if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
     const rows: Row[] = [
       { stream: '', part: 'state', ok: true, name: 'open', message: 'the state store can be opened' },
@@ -28,7 +28,7 @@ export const command: Command = {
       const signal = new AbortController().signal;
       rows.push(...(await checkStream({ config, store, languages: opened.languages, log: opened.log, signal })));
     }
-    if (invocation.json) await printJson({ checks: rows });
+    if (invocation.json) await printJson({ checks: opened.log.mask.value(rows) });
     else {
       for (const row of rows) {
         say(

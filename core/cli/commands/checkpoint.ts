@@ -41,7 +41,7 @@ export const command: Command = {
     const { subverb, invocation } = takeSubverb(given, SUBVERBS, 'checkpoint');
     await using opened = await openWorkspace(invocation, { inspect: subverb === 'show' });
     const manifest = await manifestOf(opened, invocation);
-    if (manifest === null) return findingsExit(opened);
+    if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
     if (subverb === 'show') return await show(manifest, store, invocation);
     const stream = oneStream(manifest, invocation);
@@ -92,7 +92,7 @@ async function set(opening: Opening, invocation: Invocation): Promise<number> {
     throw sluiceError('E_USAGE', { message: '--position is no JSON', fix: 'quote it for the shell' });
   }
   const { store, config } = opening;
-  const before = await store.loadCheckpoint(config.id);
+  const before = await store.loadCheckpoint(config.id).catch(() => null); // a damaged one is what this mends
   if (
     !(await sure(
       `set the position of ${config.id} from ${JSON.stringify(before?.position ?? null)} to ${text}`,

@@ -3,13 +3,13 @@
 import { basename } from 'node:path';
 import { replayAlone } from '../../engine/attend.ts';
 import { type Opening, openChain, openSlots } from '../../engine/open.ts';
-import { type ReplayResult, tryLetter } from '../../engine/replay.ts';
+import { dataSinks, type ReplayResult, tryLetter } from '../../engine/replay.ts';
 import { sluiceError } from '../../errors.ts';
 import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterStatus, StateStore } from '../../state/store.ts';
 import { type Command, count, flag, type Invocation, isSet } from '../command.ts';
 import { jsonDiff } from '../diff.ts';
-import { placeText, printData, printJson, say, table } from '../output.ts';
+import { placeText, printData, printJson, say, shownError, table } from '../output.ts';
 import { byRequestOr } from '../requests.ts';
 import { takeSubverb } from '../subverb.ts';
 import { chosenStreams, findingsExit, manifestOf, type Opened, openStore, openWorkspace } from '../workspace.ts';
@@ -42,7 +42,7 @@ export const command: Command = {
     const { subverb, invocation } = takeSubverb(given, SUBVERBS, 'dead-letters');
     await using opened = await openWorkspace(invocation, { inspect: subverb !== 'replay', words: true });
     const manifest = await manifestOf(opened, invocation);
-    if (manifest === null) return findingsExit(opened);
+    if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
     const letters = await select(store, manifest, opened, invocation, subverb);
     if (subverb === 'list') return await list(letters, invocation);
@@ -187,8 +187,13 @@ async function replay(
         : await write(own, opening, stream, invocation)),
     );
   }
-  if (invocation.json) await printJson({ dry_run: isSet(invocation, 'dry-run'), results });
-  else await printData(resultsText(results, isSet(invocation, 'dry-run')));
+  const shown = results.map((result) =>
+    result.error === undefined
+      ? result
+      : { ...result, error: shownError(result.error), message: shownError(result.error).message },
+  );
+  if (invocation.json) await printJson({ dry_run: isSet(invocation, 'dry-run'), results: shown });
+  else await printData(resultsText(shown, isSet(invocation, 'dry-run')));
   return results.every((result) => ['delivered', 'would_pass', 'filtered'].includes(result.outcome)) ? 0 : 1;
 }
 
@@ -212,9 +217,10 @@ async function dryRun(
   const slots = await openSlots(opening); // only asked what kind of rows they take; nothing connects before a write
   const chain = await openChain(opening, slots);
   try {
+    const sinks = dataSinks(slots);
+    const parts = { chain, sinks, force: isSet(invocation, 'force'), signal: opening.signal };
     const results: ReplayResult[] = [];
-    for (const letter of letters)
-      results.push((await tryLetter(letter, chain, isSet(invocation, 'force'), opening.signal)).result);
+    for (const letter of letters) results.push((await tryLetter(letter, parts)).result);
     return results;
   } finally {
     for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();

@@ -9,7 +9,7 @@ import { durationMs } from '../../manifest/units.ts';
 import { createLog } from '../../observe/log.ts';
 import { accountText, startProgress } from '../account.ts';
 import { type Command, flag, type Invocation } from '../command.ts';
-import { exitCodeOf, printError, printJson, say, worst } from '../output.ts';
+import { exitCodeOf, printError, printJson, say, shownError, worst } from '../output.ts';
 import { serveTelemetry } from '../telemetry.ts';
 import { chosenStreams, findingsExit, logLevel, manifestOf, openStore, openWorkspace } from '../workspace.ts';
 
@@ -26,7 +26,7 @@ export const command: Command = {
     const untilIdle = idleTime(invocation);
     await using opened = await openWorkspace(invocation);
     const manifest = await manifestOf(opened, invocation);
-    if (manifest === null) return findingsExit(opened);
+    if (manifest === null) return findingsExit(opened.loaded.findings);
     const { service } = manifest;
     const log = createLog({
       level: invocation.verbose || invocation.quiet ? logLevel(invocation) : service.log_level,
@@ -87,7 +87,7 @@ export const command: Command = {
             id: status.id,
             state: status.state,
             ledger: ledgerNow(status),
-            ...(end.state === 'failed' ? { error: end.error.toJSON() } : {}),
+            ...(end.state === 'failed' ? { error: shownError(end.error) } : {}),
           };
         }),
       });

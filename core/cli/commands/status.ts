@@ -19,7 +19,7 @@ export const command: Command = {
   async run(invocation) {
     await using opened = await openWorkspace(invocation, { inspect: true });
     const manifest = await manifestOf(opened, invocation);
-    if (manifest === null) return findingsExit(opened);
+    if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
     const streams = await Promise.all(chosenStreams(manifest, invocation).map((stream) => statusOf(stream, store)));
     if (invocation.json) await printJson({ streams });
