@@ -1,6 +1,7 @@
 // From a JSON value to what is bound to a column of the target, by the column's own type.
 // Guarantee (invariant 6): what SQLite makes of the value when it stores it means the same; where it would not (`007` in a
-// column of numbers, a decimal with more digits than a double), the event is rejected with the column's name.
+// column of numbers, a decimal with more digits than a double, half of a surrogate pair, which UTF-8 cannot say and the
+// driver would replace), the event is rejected with the column's name.
 
 import { type ColumnType, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 import type { Param } from './driver.ts';
@@ -28,6 +29,7 @@ const NUMERIC_KINDS: ReadonlySet<ColumnType> = new Set(['int', 'bigint', 'float'
 
 const plain = (param: Param): Bind => ({ sql: '?', param });
 const integer = (text: string): Bind => ({ sql: 'CAST(? AS INTEGER)', param: text });
+const unicode = (value: string): Bind | null => (value.isWellFormed() ? plain(value) : null);
 
 /** null when the value does not fit the column. */
 export function bind(column: TargetColumn, value: Json | undefined): Bind | null {
@@ -43,9 +45,9 @@ export function bind(column: TargetColumn, value: Json | undefined): Bind | null
     return plain(value);
   }
   if (column.kind === 'bytes') return BASE64.test(value) ? plain(Buffer.from(value, 'base64')) : null;
-  if (column.affinity === 'text') return plain(value);
-  if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? integer(value) : plain(value);
-  return NUMBER_LIKE.test(value) ? numeric(column, value) : plain(value);
+  if (column.affinity === 'text') return unicode(value);
+  if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? integer(value) : unicode(value);
+  return NUMBER_LIKE.test(value) ? numeric(column, value) : unicode(value);
 }
 
 // SQLite will make a number of this text. Whole ones stay text here, since it reads all 64 bits of them.
@@ -80,9 +82,19 @@ function digits(text: string): string {
   return `${sign === '-' ? '-' : ''}${kept}e${scale}`;
 }
 
-export function unfitValue(table: string, column: string): SluiceError {
+/** Why bind() gave null for this value. */
+export function unfitValue(table: string, column: string, value: Json | undefined): SluiceError {
+  if (typeof value === 'string' && !value.isWellFormed()) return brokenText(`column "${column}" of table "${table}"`);
   return sluiceError('E_SINK_REJECT', {
     message: `the value for column "${column}" of table "${table}" does not fit the column's type`,
     fix: "change the column's type (TEXT takes everything), or the value in a transform",
+  });
+}
+
+/** `where` names the place, never the value. */
+export function brokenText(where: string): SluiceError {
+  return sluiceError('E_SINK_REJECT', {
+    message: `the text for ${where} is no well-formed Unicode (it has half of a surrogate pair)`,
+    fix: 'mend the text at the source, or in a transform with `toWellFormed()`',
   });
 }

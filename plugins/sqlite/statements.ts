@@ -131,7 +131,7 @@ function bindAll(place: Place, names: readonly string[], row: Row, params: Param
     const column = target.column(name, source);
     if (column === undefined) throw noColumn(target.table.name, name);
     const bound: Bind | null = bind(column, row[name]);
-    if (bound === null) throw unfitValue(target.table.name, column.name);
+    if (bound === null) throw unfitValue(target.table.name, column.name, row[name]);
     params.push(bound.param);
     sql += sql === '' ? bound.sql : `, ${bound.sql}`;
   }

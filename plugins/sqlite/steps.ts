@@ -12,6 +12,7 @@ import {
   sluiceError,
   toSluiceError,
 } from 'sluice/sdk';
+import { brokenText } from './binds.ts';
 
 /** One event as the sink writes it. */
 export interface Step {
@@ -47,17 +48,27 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | SluiceError
   if (op !== 'd' && row === null)
     return sluiceError('E_SINK_REJECT', { message: 'the event has no `after`, so there is no row to write' });
   if (found === null) return keyless(batch, i, step, row);
-  const { key, oldKey } = found;
-  const empty = Object.keys(key).find((column) => key[column] === null);
-  if (empty !== undefined || Object.keys(key).length === 0) {
-    return sluiceError('E_SINK_KEY', {
-      message: empty === undefined ? 'the key has no columns' : `the key column "${empty}" is null`,
-    });
-  }
+  const { key } = found;
+  const refused = unfitKey(key);
+  if (refused !== null) return refused;
+  // A row under a key that is refused was never written here, so there is none to move.
+  const oldKey = found.oldKey === null || unfitKey(found.oldKey) !== null ? null : found.oldKey;
   if (op === 'd') return { ...step, act: 'delete', key };
   // Only a map gives columns that are not in the row; otherwise they are, and the row is not copied.
   const whole = spec === undefined || Array.isArray(spec) ? row : { ...row, ...key };
   return { ...step, act: oldKey === null ? 'put' : 'move', key, oldKey, row: whole };
+}
+
+/** Why no row can have this key here; the same whatever the table looks like, and whether it is there. */
+function unfitKey(key: Row): SluiceError | null {
+  const columns = Object.keys(key);
+  if (columns.length === 0) return sluiceError('E_SINK_KEY', { message: 'the key has no columns' });
+  for (const column of columns) {
+    const value = key[column];
+    if (value === null) return sluiceError('E_SINK_KEY', { message: `the key column "${column}" is null` });
+    if (typeof value === 'string' && !value.isWellFormed()) return brokenText(`key column "${column}"`);
+  }
+  return null;
 }
 
 function keyless(batch: EventBatch, i: number, step: Omit<Step, 'act'>, row: Row | null): Step | SluiceError {

@@ -3,7 +3,7 @@
 // event, never a value that is silently left out.
 
 import { type Column, type ColumnType, type Json, type Row, type SluiceError, sluiceError } from 'sluice/sdk';
-import type { TargetColumn } from './binds.ts';
+import { brokenText, type TargetColumn } from './binds.ts';
 import type { Connection } from './driver.ts';
 import { affinityOf, declaredFor, kindOf, quoted } from './kinds.ts';
 import { nameList, readTable, type Table } from './tables.ts';
@@ -32,6 +32,7 @@ export interface Target {
 const NATIVE = /^[A-Za-z_][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?$/;
 
 export async function readTarget(db: Connection, name: string, settings: TargetSettings): Promise<Target | null> {
+  if (!name.isWellFormed()) throw brokenText('the name of the table');
   const table = await readTable(db, name);
   if (table === null) return null;
   const unique: Set<string>[] = [];
@@ -74,6 +75,7 @@ export async function createTarget(
   settings: TargetSettings,
 ): Promise<void> {
   const names = [...new Set([...key, ...rows.flatMap((row) => Object.keys(row))])];
+  checkNames(name, names);
   const order = new Map(source.columns.map((column, i) => [column.name, i]));
   names.sort((a, b) => (order.get(a) ?? names.length) - (order.get(b) ?? names.length));
   const definitions = names.map((column) => {
@@ -95,6 +97,7 @@ export async function addColumns(
 ): Promise<boolean> {
   const has = new Set(target.table.columns.map((column) => column.name.toLowerCase()));
   const missing = names.filter((name) => !has.has(name.toLowerCase()));
+  checkNames(target.table.name, missing);
   for (const name of missing) {
     const type = declaredType(name, rows, source, settings);
     await db.exec(
@@ -102,6 +105,12 @@ export async function addColumns(
     );
   }
   return missing.length > 0;
+}
+
+// Two names that are no Unicode would become one column.
+function checkNames(table: string, columns: readonly string[]): void {
+  for (const column of columns)
+    if (!column.isWellFormed()) throw brokenText(`the name of a column of table "${table}"`);
 }
 
 function declaredType(name: string, rows: readonly Row[], source: SourceColumns, settings: TargetSettings): string {
