@@ -46,6 +46,14 @@ export interface Context {
   readonly tap: boolean;
 }
 
+/** A setting that has no effect where it stands, for a warning: no setting is accepted in silence that does nothing. */
+export interface NoEffect {
+  /** The key at the top of the configuration. */
+  readonly key: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
 /** One finding of a `check`: can it connect here, has it the rights. */
 export interface CheckResult {
   readonly ok: boolean;
@@ -180,6 +188,10 @@ interface Part<S extends ObjectSchema, T> {
   readonly config: S;
   create(config: FromSchema<S>, context: Context): T | Promise<T>;
   check?(config: FromSchema<S>, context: Context): Promise<readonly CheckResult[]>;
+  /** The authentications it takes; absent: none, and then `auth_id` is refused. */
+  readonly auth?: readonly Auth['type'][];
+  /** What of a configuration, as it was written and before defaults, has no effect beside the rest of it. */
+  noEffect?(given: Readonly<Record<string, unknown>>): readonly NoEffect[];
   /** The place that this end reads or writes, as text that is equal exactly when the place is (two ends on one place is a finding). */
   place?(config: FromSchema<S>): string | readonly string[] | undefined;
 }
@@ -202,6 +214,8 @@ interface LoadedPart<T> {
   readonly config: ObjectSchema;
   create(config: unknown, context: Context): T | Promise<T>;
   check?(config: unknown, context: Context): Promise<readonly CheckResult[]>;
+  readonly auth?: readonly Auth['type'][];
+  noEffect?(given: Readonly<Record<string, unknown>>): readonly NoEffect[];
   place?(config: unknown): string | readonly string[] | undefined;
 }
 

@@ -243,7 +243,7 @@ async function deliverHome(slot: Slot, group: Group, parts: DeliverParts): Promi
 }
 
 /** Two outputs of one event with one key and one op are both rejected, at keyed sinks only (DELIVERY.md, section 4). */
-function duplicateOutputs(slot: Slot, group: Group): Map<number, SluiceError> {
+export function duplicateOutputs(slot: Slot, group: Group): Map<number, SluiceError> {
   const rejected = new Map<number, SluiceError>();
   if (!slot.sink.keyed || !group.hasFanOut) return rejected;
   let from = 0;

@@ -60,6 +60,7 @@ export async function openSlots(opening: Opening): Promise<Slot[]> {
 
 export async function openChain(opening: Opening, slots: readonly Slot[]): Promise<Chain> {
   const { config } = opening;
+  warnOfOldKeys(opening, slots);
   const steps: Step[] = [];
   for (const rule of config.transformations) steps.push(await openStep(opening, rule));
   const firstIsPlugin = config.transformations[0]?.plugin !== undefined;
@@ -70,6 +71,20 @@ export async function openChain(opening: Opening, slots: readonly Slot[]): Promi
     steps,
     verify: firstIsPlugin || (steps.length === 0 && (config.source.verify || takesObjects)),
   };
+}
+
+// A sink that writes by columns of the transformed row can see that they changed only if the old image went through the
+// transform too. Said, not refused: most rows keep such a key for life.
+function warnOfOldKeys({ config, log }: Opening, slots: readonly Slot[]): void {
+  const rules = config.transformations.filter((rule) => rule.scope === 'row' && rule.images === 'key');
+  for (const slot of slots) {
+    if (!Array.isArray(slot.sink.key) || rules.length === 0) continue;
+    const fix = `set \`images: both\` on ${rules.map((rule) => rule.id).join(', ')} if a row may change it`;
+    log.warn(
+      { stream: config.id, sink: slot.id, fix },
+      `sink ${slot.id} writes by columns of its own key: an update that changes them leaves the old row, because old images are cut to the source's key`,
+    );
+  }
 }
 
 async function openStep(opening: Opening, rule: TransformRule): Promise<Step> {

@@ -143,3 +143,20 @@ test('an event whose key a transform changed has the old key of its own before i
   });
   expect(out.oldKey(0)).toEqual({ id: 'p2' });
 });
+
+test('two outputs with one key fail again together, though each would pass alone', async () => {
+  const to = target();
+  const { store, replay } = await ran({
+    source: log([event(1, 1)]),
+    sinks: [{ id: 'a', to }],
+    transforms: [{ id: 'x', map: (e) => [e.after!, e.after!] }],
+  });
+  expect(await statuses(store)).toEqual(['pending', 'pending']);
+  expect(await replay([1, 2])).toEqual(['failed', 'failed']);
+  expect((await store.listDeadLetters({ stream: 's' }))[0]).toMatchObject({
+    status: 'pending',
+    attempts: 2,
+    error: { code: 'E_SINK_DUPLICATE' },
+  });
+  expect(to.applied).toEqual([]);
+});

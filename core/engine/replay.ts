@@ -4,11 +4,12 @@
 
 import { batchOfEnvelope, envelopeText, pick } from '../batch.ts';
 import { splitEnvelope } from '../envelope.ts';
-import type { ErrorData } from '../errors.ts';
+import type { ErrorData, SluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain } from './chain.ts';
+import { duplicateOutputs } from './deliver.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
 import type { Slot } from './slot.ts';
@@ -57,21 +58,22 @@ export interface Tried {
 
 export interface TryParts {
   readonly chain: Chain;
-  /** The ids of the sinks that take events. */
-  readonly sinks: readonly string[];
+  readonly slots: readonly Slot[];
   /** Superseded letters too. */
   readonly force: boolean;
   readonly signal: AbortSignal;
 }
 
-/** The sinks that a replay may write to: all but those that get dead letters only. */
-export function dataSinks(slots: readonly Slot[]): string[] {
-  return slots.flatMap((slot) => (slot.role === 'letters' ? [] : [slot.id]));
+/** The sinks that a letter's replay writes to: its own, else all but those that get dead letters only. */
+function targets(letter: DeadLetter, slots: readonly Slot[]): Slot[] {
+  const data = slots.filter((slot) => slot.role !== 'letters');
+  return letter.place.kind === 'sink' ? data.filter((slot) => slot.id === letter.place.id) : data;
 }
 
 /** Everything short of the sinks. */
 export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tried> {
-  const { chain, sinks, force, signal } = parts;
+  const { chain, force, signal } = parts;
+  const sinks = targets(letter, parts.slots);
   const step = chain.steps.find((s) => s.id === letter.place.id);
   const base = {
     id: letter.id,
@@ -85,7 +87,7 @@ export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tr
     return refused('a later event of its key was delivered; --force writes it all the same');
   }
   if (letter.status === 'resolved') return refused('it is resolved already');
-  if (letter.place.kind === 'sink' && !sinks.includes(letter.place.id)) {
+  if (sinks.length === 0) {
     return refused(`the stream has no sink ${letter.place.id} for events any more`);
   }
   const input = inputOf(letter);
@@ -106,6 +108,14 @@ export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tr
     if (transformed.out.length === 0) return { result: { ...base, outcome: 'filtered' }, transformed: null };
     const message = `the transforms give nothing under ${letter.event_id} any more`;
     return { result: { ...base, outcome: 'nothing', message }, transformed: null };
+  }
+  const duplicate = duplicateOf(transformed, wanted, sinks);
+  if (duplicate !== null) {
+    const { slot, error } = duplicate;
+    const place: Place = { kind: 'sink', id: slot.id };
+    const renewed = { ...letter, place, error: error.toJSON(), attempts: 1, failed_at: new Date().toISOString() };
+    const result: ReplayResult = { ...base, outcome: 'failed', error: renewed.error, message: error.message };
+    return { result, transformed: null, ...(letter.place.kind === 'sink' ? { again: renewed } : {}) };
   }
   const out = pick(transformed.out, wanted);
   return {
@@ -133,7 +143,7 @@ export async function replayLetters(
     const { result, place } =
       tried.transformed === null
         ? { result: tried.result, place: tried.again?.place ?? null }
-        : await writeOne(letter, tried.result, tried.transformed, parts.writer, parts.sinks);
+        : await writeOne(letter, tried.result, tried.transformed, parts);
     results.push(result);
     if (tried.again !== undefined) parts.writer.renewLetter(tried.again);
     const moved = place !== null && (place.kind !== letter.place.kind || place.id !== letter.place.id);
@@ -147,12 +157,11 @@ async function writeOne(
   letter: DeadLetter,
   result: ReplayResult,
   transformed: Transformed,
-  writer: Writer,
-  sinks: readonly string[],
+  { writer, slots }: TryParts & { readonly writer: Writer },
 ): Promise<{ readonly result: ReplayResult; readonly place: Place | null }> {
-  const to = letter.place.kind === 'sink' ? [letter.place.id] : sinks;
+  const only = new Set(targets(letter, slots).map((slot) => slot.id));
   try {
-    const outcomes = await writer.deliver(groupOf([transformed]), { only: new Set(to), letter });
+    const outcomes = await writer.deliver(groupOf([transformed]), { only, letter });
     for (const { slot, progress } of outcomes) {
       for (const exception of progress.exceptions.values()) {
         const error = exception.error.toJSON();
@@ -168,6 +177,23 @@ async function writeOne(
     const error = thrown.error.toJSON();
     return { result: { ...result, outcome: 'away', message: error.message, error }, place: null };
   }
+}
+
+// Judged over all outputs of the event: each of two that have one key would pass alone, one over the other.
+function duplicateOf(
+  transformed: Transformed,
+  wanted: readonly number[],
+  slots: readonly Slot[],
+): { readonly slot: Slot; readonly error: SluiceError } | null {
+  const whole = groupOf([transformed]);
+  for (const slot of slots) {
+    const duplicates = duplicateOutputs(slot, whole);
+    for (const j of wanted) {
+      const error = duplicates.get(j);
+      if (error !== undefined) return { slot, error };
+    }
+  }
+  return null;
 }
 
 function inputOf(letter: DeadLetter): EventBatch | null {

@@ -7,7 +7,7 @@ import type { DeadLetter, StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
-import { dataSinks, type ReplayResult, replayLetters } from './replay.ts';
+import { type ReplayResult, replayLetters } from './replay.ts';
 import type { Slot } from './slot.ts';
 import type { Writer } from './writer.ts';
 
@@ -71,8 +71,7 @@ export async function replayRequest(
   const config = (await parts.reload?.()) ?? parts.config;
   const chain = await openChain({ ...parts, config }, slots);
   try {
-    const sinks = dataSinks(slots);
-    const replayed = await replayLetters(letters, { chain, writer, sinks, force: body.force, signal: parts.hard });
+    const replayed = await replayLetters(letters, { chain, writer, slots, force: body.force, signal: parts.hard });
     await writer.commit({ replay: true, ...(number === undefined ? {} : { request: number }) });
     // Only now: a crash in between leaves a letter pending that was delivered, and never one resolved that was not.
     const { results, settled } = replayed;

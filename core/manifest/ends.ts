@@ -1,7 +1,7 @@
 // The two kinds of ends of a stream: its source and its sinks, with their plugin found and their configuration decoded.
 // Null stands for an end that has findings of its own.
 
-import type { Auth } from '../plugin.ts';
+import type { Auth, LoadedSinkPart } from '../plugin.ts';
 import { checkHandling, handlingOf } from './handling.ts';
 import { checkReference } from './ids.ts';
 import type { AnySchema } from './keywords.ts';
@@ -20,9 +20,16 @@ export async function sourceOf(
 ): Promise<SourceConfig | null> {
   const handling = handlingOf(written.error_handling, 'source');
   checkHandling(work, `${pointer}/error_handling`, handling, 'source');
-  const auth = authOf(work, written.auth_id, `${pointer}/auth_id`, auths);
   const plugin = await work.plugin(written.type, 'source', `${pointer}/type`);
+  const auth = authOf(
+    work,
+    written.auth_id,
+    `${pointer}/auth_id`,
+    auths,
+    plugin === null ? null : (plugin.source?.auth ?? []),
+  );
   if (plugin?.source === undefined) return null;
+  tellNoEffect(work, pointer, plugin.source);
   const schema = plugin.source.config as unknown as AnySchema;
   const decoded = work.configOf(schema, work.raw(pointer), pointer, `the source \`${plugin.name}\``, engineKeys.source);
   if (decoded === null) return null;
@@ -45,9 +52,16 @@ export async function sinkOf(
 ): Promise<SinkConfig | null> {
   const handling = handlingOf(written.error_handling, 'sink');
   checkHandling(work, `${pointer}/error_handling`, handling, 'sink');
-  const auth = authOf(work, written.auth_id, `${pointer}/auth_id`, auths);
   const plugin = await work.plugin(written.type, 'sink', `${pointer}/type`);
+  const auth = authOf(
+    work,
+    written.auth_id,
+    `${pointer}/auth_id`,
+    auths,
+    plugin === null ? null : (plugin.sink?.auth ?? []),
+  );
   if (plugin?.sink === undefined) return null;
+  tellNoEffect(work, pointer, plugin.sink);
   const schema = plugin.sink.config as unknown as AnySchema;
   const decoded = work.configOf(schema, work.raw(pointer), pointer, `the sink \`${plugin.name}\``, engineKeys.sink);
   if (decoded === null || written.id === undefined) return null;
@@ -64,8 +78,24 @@ export async function sinkOf(
   };
 }
 
-function authOf(work: Work, id: string | undefined, pointer: string, auths: Auths): Auth | null {
+/** `taken`: the kinds that the plugin takes; null where there is no plugin to ask. */
+function authOf(
+  work: Work,
+  id: string | undefined,
+  pointer: string,
+  auths: Auths,
+  taken: readonly Auth['type'][] | null,
+): Auth | null {
   if (id === undefined || !work.isResolved(pointer)) return null;
   checkReference(work, pointer, id, [...auths.keys()], 'authentication');
-  return auths.get(id) ?? null;
+  const auth = auths.get(id) ?? null;
+  if (auth === null || taken === null || taken.includes(auth.type)) return auth;
+  const kinds = taken.length === 0 ? 'no authentication' : `only ${taken.join(' or ')}`;
+  work.error('E_CONFIG_INVALID', pointer, `this plugin takes ${kinds}`, 'leave `auth_id` out');
+  return null;
+}
+
+function tellNoEffect(work: Work, pointer: string, part: Pick<LoadedSinkPart, 'noEffect'>): void {
+  const given = work.raw(pointer) as Readonly<Record<string, unknown>>;
+  for (const { key, message, fix } of part.noEffect?.(given) ?? []) work.noEffect(`${pointer}/${key}`, message, fix);
 }

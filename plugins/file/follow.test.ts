@@ -1,3 +1,5 @@
+// Following a file that grows, is rotated or cut, with a real writer beside it.
+
 import { appendFile, copyFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { context, eventsOf, type Folder, type Got, type Logged, newFolder, sourceOf } from './fixture.ts';

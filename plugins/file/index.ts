@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { definePlugin } from 'sluice/sdk';
 import { checkSink, checkSource } from './check.ts';
 import { sinkConfig, sourceConfig } from './config.ts';
+import { sinkNoEffect, sourceNoEffect } from './no-effect.ts';
 import { fileSink } from './sink.ts';
 import { fileSource } from './source.ts';
 
@@ -29,12 +30,14 @@ export default definePlugin({
     positionVersion: 1,
     create: fileSource,
     check: checkSource,
+    noEffect: sourceNoEffect,
     place: (config) => place(config.path),
   },
   sink: {
     config: sinkConfig,
     create: fileSink,
     check: checkSink,
+    noEffect: sinkNoEffect,
     place: (config) => place(config.path),
   },
 });

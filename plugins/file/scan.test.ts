@@ -1,3 +1,5 @@
+// Finding lines and array elements in chunks that are cut anywhere, against JSON.parse of the whole.
+
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

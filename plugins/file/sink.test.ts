@@ -1,3 +1,5 @@
+// The file sink: formats, cut-back, rotation, and faults of the disk.
+
 import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';

@@ -1,3 +1,5 @@
+// The file source: what a line becomes, resuming, gzip, and what is wrong with a file.
+
 import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';

@@ -4,6 +4,7 @@ import { definePlugin } from 'sluice/sdk';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { checkEndpoint, checkPort } from './connect.ts';
 import { placeOf } from './endpoint.ts';
+import { sinkNoEffect } from './no-effect.ts';
 import { httpSink } from './sink.ts';
 import { placesOf, webhookSource } from './source.ts';
 
@@ -21,5 +22,7 @@ export default definePlugin({
     create: (config, context) => httpSink(config, context),
     check: (config) => checkEndpoint(config),
     place: (config) => placeOf(config.url),
+    auth: ['username_password'],
+    noEffect: sinkNoEffect,
   },
 });

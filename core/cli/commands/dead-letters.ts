@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { replayAlone } from '../../engine/attend.ts';
 import { type Opening, openChain, openSlots } from '../../engine/open.ts';
-import { dataSinks, type ReplayResult, tryLetter } from '../../engine/replay.ts';
+import { type ReplayResult, tryLetter } from '../../engine/replay.ts';
 import { sluiceError } from '../../errors.ts';
 import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterStatus, StateStore } from '../../state/store.ts';
@@ -217,8 +217,7 @@ async function dryRun(
   const slots = await openSlots(opening); // only asked what kind of rows they take; nothing connects before a write
   const chain = await openChain(opening, slots);
   try {
-    const sinks = dataSinks(slots);
-    const parts = { chain, sinks, force: isSet(invocation, 'force'), signal: opening.signal };
+    const parts = { chain, slots, force: isSet(invocation, 'force'), signal: opening.signal };
     const results: ReplayResult[] = [];
     for (const letter of letters) results.push((await tryLetter(letter, parts)).result);
     return results;
