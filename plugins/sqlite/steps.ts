@@ -27,16 +27,28 @@ export interface Step {
   readonly before: Row | null;
 }
 
+/** Why an event can never be written. */
+export interface Refusal {
+  readonly refused: SluiceError;
+  /**
+   * Later events wait until its fate is settled. false: it lacks the key that rows are written by, so it is about no row
+   * here, and many of its kind must not stop a table again and again.
+   */
+  readonly holds: boolean;
+}
+
 /** What event i asks for, or why it can never be written. */
-export function readStep(batch: EventBatch, i: number, spec: KeySpec): Step | SluiceError {
+export function readStep(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   try {
     return stepOf(batch, i, spec);
   } catch (thrown) {
-    return toSluiceError(thrown, 'E_SINK_REJECT'); // a row that does not parse
+    return refusal(toSluiceError(thrown, 'E_SINK_REJECT'), true); // a row that does not parse
   }
 }
 
-function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | SluiceError {
+const refusal = (refused: SluiceError, holds: boolean): Refusal => ({ refused, holds });
+
+function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   const op = batch.op(i);
   const id = batch.id(i);
   const step = { index: i, key: null, oldKey: null, row: null, before: null } as const;
@@ -44,15 +56,19 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | SluiceError
   if (op === 's') return { ...step, act: 'schema', row: parseRow(batch.after(i), id) };
   const row = parseRow(batch.after(i), id);
   const found = sinkKey(batch, i, spec, op === 'd' ? undefined : row);
-  if (isSluiceError(found)) return found;
-  if (op !== 'd' && row === null)
-    return sluiceError('E_SINK_REJECT', { message: 'the event has no `after`, so there is no row to write' });
-  if (found === null) return keyless(batch, i, step, row);
+  if (isSluiceError(found)) return refusal(found, batch.key(i) !== null);
+  if (op !== 'd' && row === null) {
+    return refusal(sluiceError('E_SINK_REJECT', { message: 'the event has no `after`, so there is no row' }), true);
+  }
+  if (found === null) {
+    const error = unkeyed(batch, i, spec, row);
+    return error === null ? keyless(batch, i, step, row) : refusal(error, false);
+  }
   const { key } = found;
-  const refused = unfitKey(key);
-  if (refused !== null) return refused;
   // A row under a key that is refused was never written here, so there is none to move.
   const oldKey = found.oldKey === null || unfitKey(found.oldKey) !== null ? null : found.oldKey;
+  const unfit = unfitKey(key);
+  if (unfit !== null) return refusal(unfit, oldKey !== null);
   if (op === 'd') return { ...step, act: 'delete', key };
   // Only a map gives columns that are not in the row; otherwise they are, and the row is not copied.
   const whole = spec === undefined || Array.isArray(spec) ? row : { ...row, ...key };
@@ -71,15 +87,37 @@ function unfitKey(key: Row): SluiceError | null {
   return null;
 }
 
-function keyless(batch: EventBatch, i: number, step: Omit<Step, 'act'>, row: Row | null): Step | SluiceError {
+/**
+ * Why a row without a key has no place among rows that have one. If such a row were appended, the first event to come would
+ * decide whether the table is made with a key, and without one no other event of it could be written.
+ */
+function unkeyed(batch: EventBatch, i: number, spec: KeySpec, row: Row | null): SluiceError | null {
+  if (batch.op(i) === 'm') return null; // a message is no row of its table
+  const columns = batch.columns(batch.table(i)).flatMap(({ name, key }) => (key === undefined ? [] : [name]));
+  if (columns.length === 0 && spec === undefined) return null;
+  const image = row ?? parseRow(batch.before(i), batch.id(i));
+  const empty = columns.find((column) => image?.[column] === null);
+  return sluiceError('E_SINK_KEY', {
+    message:
+      empty !== undefined
+        ? `the key column "${empty}" is null`
+        : columns.length > 0
+          ? `the event has no key, and its table has one (${columns.join(', ')})`
+          : "the event has no key, and the sink's `key` is made of it",
+    fix: 'give every row a key at the source, or give the sink `key: [column, …]` with columns that every row has',
+  });
+}
+
+function keyless(batch: EventBatch, i: number, step: Omit<Step, 'act'>, row: Row | null): Step | Refusal {
   const op = batch.op(i);
   if (op !== 'u' && op !== 'd') return { ...step, act: 'append', row };
   const before = parseRow(batch.before(i), batch.id(i));
   if (before === null || !batch.wholeBefore(i)) {
-    return sluiceError('E_SINK_KEY', {
+    const error = sluiceError('E_SINK_KEY', {
       message: 'the event has no key and no complete `before`, so its row cannot be found',
-      fix: 'give the sink a `key`, or the source table a primary key',
+      fix: 'give the sink a `key` or the source table a primary key; where a transform cuts `before`, `images: both` keeps it',
     });
+    return refusal(error, true);
   }
   return { ...step, act: op === 'u' ? 'update' : 'remove', row, before };
 }

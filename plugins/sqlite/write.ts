@@ -53,10 +53,14 @@ export async function writeBatch(
     if (i % 1000 === 0) signal.throwIfAborted();
     if (isHeld(run, i)) continue;
     const step = readStep(batch, i, settings.key);
-    if (isSluiceError(step)) {
+    if ('refused' in step) {
+      if (!step.holds) {
+        run.results[i] = { status: 'reject', error: step.refused };
+        continue;
+      }
       // What was collected before is older: it is written first, so that this rejection holds back only what comes later.
       await flush(settings.tableOf(batch, i));
-      if (!isHeld(run, i)) reject(run, i, step);
+      if (!isHeld(run, i)) reject(run, i, step.refused);
       continue;
     }
     const table = settings.tableOf(batch, i);
