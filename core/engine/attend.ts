@@ -73,6 +73,7 @@ async function alone<T>(
       maxLetterBytes: Number.POSITIVE_INFINITY,
       soft: never,
       hard: opening.signal,
+      lastTransform: null, // a replay brings its own
       destinationOf: (place) => destinationOf(config, place),
       requestWaits: async () => false,
       waiting() {},

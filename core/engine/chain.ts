@@ -32,6 +32,12 @@ export interface Chain {
   readonly verify: boolean;
 }
 
+/** What a sink's dead letter says that its input came out of: the last transformation that runs user code. */
+export function lastTransformOf(chain: Chain): { readonly id: string; readonly identity: TransformIdentity } | null {
+  const step = chain.steps.findLast((s) => s.identity !== null);
+  return step?.identity == null ? null : { id: step.id, identity: step.identity };
+}
+
 /** What the events of a batch are now, on their way through the steps: input j descends from source event origin[j]. */
 interface Passing {
   readonly batch: EventBatch;

@@ -15,7 +15,7 @@ import { backoffDelay, pause } from './backoff.ts';
 import type { CommitPolicy } from './commit-policy.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { noProgress, type Progress, settle } from './settle.ts';
-import { flushSlot, type Slot } from './slot.ts';
+import { type Away, flushSlot, type Missed, refreshSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 export interface DeliverParts {
@@ -34,8 +34,10 @@ export interface DeliverParts {
   requestWaits(): Promise<boolean>;
   /** The stream waits for a sink (or, with null, does no longer). */
   waiting(error: SluiceError | null): void;
-  /** A sink that was away took its probe: it is back, and these of the events that it had missed are delivered. */
-  returned(slot: Slot, delivered: readonly string[]): void;
+  /** Where the group that is delivered stands in the order of the session's source events. */
+  order(): number;
+  /** A sink that was away took its probe: it is back, and these of the outputs that it had missed are delivered. */
+  returned(slot: Slot, missed: Missed, delivered: ReadonlySet<number>): void;
 }
 
 /** What became of the group at one sink. */
@@ -98,14 +100,16 @@ async function deliverAt(
     };
   }
   if (slot.away !== null && !needed) {
-    if (group.out.length > 0) slot.away.missed = group.out;
+    if (group.out.length > 0) slot.away.missed = { group, indices: indices(), order: parts.order() };
     return { slot, progress: noProgress(), missed: indices(), error: slot.away.error };
   }
   const progress = noProgress();
   if (needed) {
+    await endProbe(slot);
     await settleAt(slot, group.out, parts, progress, parts.hard, true, { rejected: duplicateOutputs(slot, group) });
     slot.dirty = true;
-    slot.away = null;
+    if (!slot.needed) await flushNow(slot); // a quorum or a replay needs it now, the next batch may not
+
     return { slot, progress, missed: [], error: null };
   }
   let error = await withinTimeout(slot, group, parts, progress, enough);
@@ -119,7 +123,7 @@ async function deliverAt(
     });
   }
   if (error === null) return { slot, progress, missed: [], error: null };
-  goAway(slot, pick(group.out, missed), parts, error);
+  goAway(slot, { group, indices: missed, order: parts.order() }, parts, error);
   return { slot, progress, missed, error };
 }
 
@@ -195,7 +199,10 @@ export async function settleAt(
       policy: policyOf(slot, parts),
       signal,
       progress,
-      write: (some, s) => slot.sink.write(some, s),
+      async write(some, s) {
+        await refreshSlot(slot);
+        return await slot.sink.write(some, s);
+      },
       present() {
         slot.absences = 0;
         if (holds) parts.waiting(null);
@@ -273,36 +280,56 @@ function markDuplicates(slot: Slot, group: Group, from: number, to: number, reje
   }
 }
 
-function goAway(slot: Slot, missed: EventBatch, parts: DeliverParts, error: SluiceError): void {
-  slot.away = { since: new Date().toISOString(), error, missed, probes: 0 };
-  slot.probing ??= probe(slot, parts).finally(() => {
+function goAway(slot: Slot, missed: Missed, parts: DeliverParts, error: SluiceError): void {
+  slot.away = { since: new Date().toISOString(), error, missed, probes: 0, end: new AbortController() };
+  slot.probing = probe(slot, slot.away, parts).finally(() => {
     slot.probing = null;
   });
 }
 
-async function probe(slot: Slot, parts: DeliverParts): Promise<void> {
+/** Nobody but the caller writes at the sink from here on. */
+async function endProbe(slot: Slot): Promise<void> {
+  slot.away?.end.abort();
+  slot.away = null;
+  await slot.probing;
+}
+
+async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void> {
   await slot.busy;
-  while (slot.away !== null && !parts.soft.aborted && !parts.hard.aborted) {
-    slot.away.probes++;
-    await pause(backoffDelay(parts.retry, slot.away.probes), AbortSignal.any([parts.soft, parts.hard]));
-    if (slot.away === null || parts.soft.aborted || parts.hard.aborted) return;
-    const batch = slot.away.missed;
-    const signal = AbortSignal.any([parts.soft, parts.hard, AbortSignal.timeout(slot.config.write_timeout)]);
-    const writing = writeAndFlush(slot, batch, signal).catch(() => []);
-    slot.busy = writing.then(() => undefined);
-    const results = await writing;
-    if (results.some((result) => result.status === 'ok' || result.status === 'reject')) {
-      slot.away = null;
-      slot.absences = 0;
-      parts.returned(
-        slot,
-        results.flatMap((result, j) => (result.status === 'ok' ? [batch.id(j)] : [])),
-      );
-    }
+  const ended = AbortSignal.any([parts.soft, parts.hard, away.end.signal]);
+  while (!ended.aborted) {
+    away.probes++;
+    await pause(backoffDelay(parts.retry, away.probes), ended);
+    if (ended.aborted) return;
+    const { missed } = away;
+    const batch = pick(missed.group.out, missed.indices);
+    const writing = writeAndFlush(
+      slot,
+      batch,
+      AbortSignal.any([ended, AbortSignal.timeout(slot.config.write_timeout)]),
+    );
+    const answered = writing.catch((): readonly WriteResult[] => []);
+    slot.busy = answered.then(() => undefined);
+    const results = await answered;
+    if (!results.some((result) => result.status === 'ok' || result.status === 'reject')) continue;
+    slot.away = null;
+    slot.absences = 0;
+    const delivered = missed.indices.filter((_, k) => results[k]?.status === 'ok');
+    parts.returned(slot, missed, new Set(delivered));
+    return;
+  }
+}
+
+async function flushNow(slot: Slot): Promise<void> {
+  try {
+    await flushSlot(slot);
+  } catch (thrown) {
+    throw new SessionLost('sink', toSluiceError(thrown, 'E_SINK_WRITE'));
   }
 }
 
 async function writeAndFlush(slot: Slot, batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]> {
+  await refreshSlot(slot);
   const results = await slot.sink.write(batch, signal);
   await flushSlot(slot);
   return results;

@@ -13,15 +13,18 @@ import type { Group } from './work.ts';
 
 export interface LetterBook {
   readonly bytes: number;
+  /** How many source events the groups before held. */
+  readonly passed: number;
   /** Asks the store again: letters that were replayed, ignored or superseded have given their room back. */
   recount(held: number): Promise<void>;
   /** A letter that is made now, of this source event of the group that is being written. */
   add(letter: NewDeadLetter, source: number): void;
   /** The group's letters are added and its marks taken: what comes now is later than all of it. */
   next(group: Group): void;
-  /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. */
-  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, at?: number): DeadLetterMark[];
-  /** Where a letter's event stands among the others: `at` for superseded() when it is replayed. */
+  /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. `order`: where the
+   * group stands, if it is not the one that is being written. */
+  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, order?: number): DeadLetterMark[];
+  /** Where a letter's event stands among the others: `order` for superseded() when it is replayed. */
   placeInOrder(letter: Pick<NewDeadLetter, 'place' | 'event_id'>): number;
   /** Letters of before whose events came again in this group and were not added again. */
   resolved(group: Group): DeadLetterMark[];
@@ -48,7 +51,7 @@ export async function openLetterBook(
   const before = new Map<string, Map<string, Remembered>>();
   const byKey = new Map<string, Map<string, Remembered>>();
   const keySlots = new Map<string, string>();
-  const order = new Map<string, number>();
+  const places = new Map<string, number>();
   let bytes = await store.deadLetterBytes(stream);
 
   let passed = 0; // source events of the groups before
@@ -61,7 +64,7 @@ export async function openLetterBook(
   const rememberKey = (letter: Remembered): void => {
     if (letter.key === null || !keyed) return;
     const name = eventSlot(letter.place, letter.event_id);
-    order.set(name, letter.at);
+    places.set(name, letter.at);
     const slot = keySlot(letter.place, letter.table, letter.key);
     const letters = byKey.get(slot) ?? new Map<string, Remembered>();
     letters.set(name, letter);
@@ -70,7 +73,7 @@ export async function openLetterBook(
   };
   const forget = (place: Place, eventId: string): void => {
     const name = eventSlot(place, eventId);
-    order.delete(name);
+    places.delete(name);
     const slot = keySlots.get(name);
     if (slot === undefined) return;
     keySlots.delete(name);
@@ -92,6 +95,9 @@ export async function openLetterBook(
     get bytes() {
       return bytes;
     },
+    get passed() {
+      return passed;
+    },
     add(letter, source) {
       bytes += letterSize(letter);
       before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
@@ -103,12 +109,12 @@ export async function openLetterBook(
     next(group) {
       passed += group.count;
     },
-    placeInOrder: ({ place, event_id }) => order.get(eventSlot(place, event_id)) ?? Number.NEGATIVE_INFINITY,
-    superseded(slot, group, isOk, at) {
+    placeInOrder: ({ place, event_id }) => places.get(eventSlot(place, event_id)) ?? Number.NEGATIVE_INFINITY,
+    superseded(slot, group, isOk, order = passed) {
       if (byKey.size === 0 || !slot.sink.keyed) return [];
       const found = new Map<string, Remembered>();
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, at ?? passed + group.originOf(j), byKey, found);
+        if (isOk(j)) look(slot, group, j, order + group.originOf(j), byKey, found);
       }
       return toMarks(stream, 'superseded', found);
     },

@@ -8,7 +8,7 @@ import type { ErrorData, SluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
-import { applyChain, type Chain } from './chain.ts';
+import { applyChain, type Chain, lastTransformOf } from './chain.ts';
 import { duplicateOutputs } from './deliver.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
@@ -74,7 +74,7 @@ function targets(letter: DeadLetter, slots: readonly Slot[]): Slot[] {
 export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tried> {
   const { chain, force, signal } = parts;
   const sinks = targets(letter, parts.slots);
-  const step = chain.steps.find((s) => s.id === letter.place.id);
+  const step = chain.steps.find((s) => s.id === letter.transform?.id);
   const base = {
     id: letter.id,
     event_id: letter.event_id,
@@ -157,11 +157,15 @@ async function writeOne(
   letter: DeadLetter,
   result: ReplayResult,
   transformed: Transformed,
-  { writer, slots }: TryParts & { readonly writer: Writer },
+  { writer, slots, chain }: TryParts & { readonly writer: Writer },
 ): Promise<{ readonly result: ReplayResult; readonly place: Place | null }> {
   const only = new Set(targets(letter, slots).map((slot) => slot.id));
   try {
-    const outcomes = await writer.deliver(groupOf([transformed]), { only, letter });
+    const outcomes = await writer.deliver(groupOf([transformed]), {
+      only,
+      letter,
+      lastTransform: lastTransformOf(chain),
+    });
     for (const { slot, progress } of outcomes) {
       for (const exception of progress.exceptions.values()) {
         const error = exception.error.toJSON();

@@ -5,7 +5,7 @@ import { toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { DeadLetter, StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
-import { SessionLost, StreamFailed } from './ends.ts';
+import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
 import { type ReplayResult, replayLetters } from './replay.ts';
 import type { Slot } from './slot.ts';
@@ -36,7 +36,7 @@ export async function carryOut(request: StoredRequest, to: RequestParts): Promis
     await store.updateRequest(request.number, 'done', result);
   } catch (thrown) {
     // A loss or the end of the stream is not the request's: it stays, and is taken up again by the next session.
-    if (thrown instanceof SessionLost || thrown instanceof StreamFailed) throw thrown;
+    if (isOfTheStream(thrown)) throw thrown;
     if (thrown instanceof Reposition) {
       await store.updateRequest(request.number, 'done', null);
       throw thrown;
@@ -45,6 +45,15 @@ export async function carryOut(request: StoredRequest, to: RequestParts): Promis
     await to.writer.commit({ request: request.number, replay: true });
     await store.updateRequest(request.number, 'failed', error.toJSON() as unknown as Json);
   }
+}
+
+function isOfTheStream(thrown: unknown): boolean {
+  return (
+    thrown instanceof SessionLost ||
+    thrown instanceof StreamFailed ||
+    thrown instanceof Interrupted ||
+    thrown instanceof RequestWaits
+  );
 }
 
 async function perform(request: StoredRequest, to: RequestParts): Promise<Json> {

@@ -2,10 +2,10 @@
 
 import { type Checkpoint, emptyCounts, type Gap, type SinkCounts } from '../checkpoint.ts';
 import type { SluiceError } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
 import type { SinkConfig } from '../manifest/model.ts';
 import type { Sink } from '../plugin.ts';
 import type { Json } from '../values.ts';
+import type { Group } from './work.ts';
 
 /** home: the checkpoint lives there; data: writes events; letters: gets dead letters only (dead_letter_destination). */
 export type Role = 'home' | 'data' | 'letters';
@@ -20,6 +20,8 @@ export interface Slot {
   counts: SinkCounts;
   /** What the sink keeps in the checkpoint, as of its last flush. */
   state: Json;
+  /** `state` was not given back to the sink yet: done before its next write. */
+  stale: boolean;
   /** Something was written that `state` does not cover: the next checkpoint waits for its flush. */
   dirty: boolean;
   /** Set while a sink that is not needed is away. */
@@ -37,9 +39,19 @@ export interface Slot {
 export interface Away {
   readonly since: string;
   readonly error: SluiceError;
-  /** The last batch that it missed: what it is probed with. */
-  missed: EventBatch;
+  /** What it missed last: what it is probed with. */
+  missed: Missed;
   probes: number;
+  /** Ends the probing: somebody needs the sink now. */
+  readonly end: AbortController;
+}
+
+/** Outputs of a group that a sink missed. */
+export interface Missed {
+  readonly group: Group;
+  readonly indices: readonly number[];
+  /** Where the group stands in the order of the session's source events. */
+  readonly order: number;
 }
 
 export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boolean): Slot {
@@ -52,6 +64,7 @@ export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boole
     counts: emptyCounts,
     state: null,
     dirty: false,
+    stale: false,
     away: null,
     gap: null,
     parked: null,
@@ -72,8 +85,18 @@ export async function restoreSlot(slot: Slot, saved: Checkpoint): Promise<void> 
   slot.away = null;
   slot.dirty = true;
   slot.absences = 0;
+  slot.stale = slot.sink.state !== undefined;
   await slot.busy;
-  await slot.sink.state?.restore(slot.state);
+  // A sink that is not needed and cannot be restored now does not hold the stream: it is restored before its next write.
+  if (slot.needed) await refreshSlot(slot);
+  else await refreshSlot(slot).catch(() => undefined);
+}
+
+/** Gives the saved state back to the sink, if that was not done yet. @throws whatever the sink throws */
+export async function refreshSlot(slot: Slot): Promise<void> {
+  if (!slot.stale) return;
+  await slot.sink.state!.restore(slot.state);
+  slot.stale = false;
 }
 
 export function addCounts(counts: SinkCounts, more: Partial<SinkCounts>): SinkCounts {

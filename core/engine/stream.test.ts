@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { sluiceError } from '../errors.ts';
+import type { ChangeEvent } from '../event.ts';
 import { memoryStore } from '../state/memory.ts';
 import type { StateStore } from '../state/store.ts';
 import { newStatus } from './status.ts';
@@ -287,4 +288,66 @@ test('a request is carried out while the stream waits for a sink', async () => {
   expect((await running).end.state).toBe('ended');
   expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2']);
   expect(await ledger(store)).toMatchObject({ in: 2, delivered: 1, dead_lettered: 1 });
+});
+
+test('a sink that is not needed and cannot be restored does not hold the stream', async () => {
+  const good = target();
+  const sick = target({
+    stateful: true,
+    beforeWrite() {
+      throw new Error('down');
+    },
+    beforeRestore() {
+      throw new Error('down');
+    },
+  });
+  const sinks = [
+    { id: 'good', to: good },
+    { id: 'sick', to: sick, required: false, write_timeout: 10 },
+  ];
+  const { end, store } = await run({ source: log([{ events: [event(1, 1)] }]), sinks, commit: 'required' });
+  expect(end.state).toBe('ended');
+  expect(good.applied.map((row) => row.id)).toEqual(['e1']);
+  expect(await ledger(store)).toMatchObject({ in: 1, delivered: 1 });
+});
+
+test('what a probe delivers supersedes the earlier letters of its keys', async () => {
+  let down = true;
+  const slow = target({
+    beforeWrite() {
+      if (down) throw new Error('down');
+    },
+  });
+  const source = log([{ events: [event(1, 1)] }, { events: [event(2, 1)] }, { events: [event(3, 2)] }], {
+    // the first batch is missed before the second comes; the probe takes the second, before the third comes
+    async hook(i) {
+      if (i > 0) while ((await letters(store)).length < i) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (i === 2) {
+        down = false;
+        while (slow.applied.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    },
+  });
+  const store = memoryStore();
+  const sinks = [
+    { id: 'good', to: target() },
+    { id: 'slow', to: slow, required: false, write_timeout: 5 },
+  ];
+  await run({ source, sinks, commit: 'required', retry: { ...quickRetry, initial_delay: 30, max_delay: 60 } }, store);
+  expect(slow.applied.map((row) => row.id)).toEqual(['e2', 'e3']);
+  expect((await letters(store)).map((l) => [l.event_id, l.status])).toEqual([
+    ['e1', 'superseded'],
+    ['e2', 'resolved'],
+  ]);
+});
+
+test('dead letters are numbered in the order of their events, wherever they failed', async () => {
+  const to = target({ answer: (batch, i) => (batch.id(i) === 'e2' ? rejected() : undefined) });
+  const map = (e: ChangeEvent) => {
+    if (e.id === 'e1' || e.id === 'e3') throw new Error('no');
+    return [e.after!];
+  };
+  const source = log([{ events: [event(1, 1), event(2, 2), event(3, 3)] }]);
+  const { store } = await run({ source, sinks: [{ id: 'a', to }], transforms: [{ id: 'x', map }] });
+  expect((await letters(store)).map((l) => l.event_id)).toEqual(['e1', 'e2', 'e3']);
 });

@@ -9,7 +9,7 @@ import type { Source } from '../plugin.ts';
 import type { StoredRequest } from '../state/store.ts';
 import { isPermanent, usedUp } from './absence.ts';
 import { backoffDelay, pause } from './backoff.ts';
-import type { Chain } from './chain.ts';
+import { type Chain, lastTransformOf } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
 import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
@@ -83,7 +83,7 @@ async function sessions(
   let delay = 0;
   for (;;) {
     const beside = new AbortController(); // ends what goes on beside a session: probes of sinks that are away
-    let ready = false; // there is a writer, so that requests can be served while we wait
+    let writer: Writer | null = null; // once there is one, requests can be served while we wait
     try {
       const saved = await loadCheckpoint(config, slots, parts.store);
       const checkpoint = takeOver(config, saved, !owned);
@@ -93,9 +93,9 @@ async function sessions(
         }
         owned = true;
       }
-      const writer = await startWriter(parts, slots, checkpoint, saved === null, beside.signal);
-      const requests = requestPoller(parts, writer, slots);
-      ready = true;
+      const open = await startWriter(parts, slots, chain, checkpoint, saved === null, beside.signal);
+      writer = open;
+      const requests = requestPoller(parts, open, slots);
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
@@ -103,7 +103,7 @@ async function sessions(
       return await runSession({
         source,
         chain,
-        writer,
+        writer: open,
         soft: parts.soft,
         hard: parts.hard,
         between: requests,
@@ -125,7 +125,7 @@ async function sessions(
           committed(events, lastTs) {
             absences = 0;
             status.covered += events;
-            status.checkpoint = writer.checkpoint;
+            status.checkpoint = open.checkpoint;
             status.lastTs = lastTs || status.lastTs;
             status.state = status.phase ?? 'streaming';
             status.reason = null;
@@ -151,12 +151,13 @@ async function sessions(
       absences++;
       waitOrFail(parts, error, absences);
       delay = backoffDelay(config.retry_policy, absences);
-      if (!ready) {
+      if (writer === null) {
         await pause(delay, parts.soft); // waitOut() is not reached as long as this fails: without a wait here we would spin
         delay = 0;
       }
     } finally {
       beside.abort();
+      await writer?.abandon();
       for (const slot of slots) await slot.probing;
     }
   }
@@ -165,6 +166,7 @@ async function sessions(
 async function startWriter(
   parts: StreamParts,
   slots: readonly Slot[],
+  chain: Chain,
   checkpoint: Checkpoint,
   first: boolean,
   end: AbortSignal,
@@ -183,6 +185,7 @@ async function startWriter(
     maxLetterBytes: config.dead_letters.max_bytes,
     soft: AbortSignal.any([parts.soft, end]),
     hard: parts.hard,
+    lastTransform: lastTransformOf(chain),
     destinationOf: (place) => destinationOf(config, place),
     requestWaits: onceASecond(
       async () => (await store.nextRequest(config.id, writer.checkpoint.request)) !== null,
@@ -231,8 +234,8 @@ function onceASecond<T>(look: () => Promise<T>, otherwise: T): () => Promise<T> 
 async function waitOut(parts: StreamParts, delay: number, requests: () => Promise<void>): Promise<void> {
   const until = performance.now() + delay;
   for (let left = delay; left > 0 && !parts.soft.aborted; left = until - performance.now()) {
-    await requests();
     await pause(Math.min(left, REQUESTS_EVERY_MS), parts.soft);
+    await requests();
   }
   if (parts.soft.aborted) throw new Interrupted();
 }

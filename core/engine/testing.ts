@@ -85,6 +85,7 @@ export interface MemoryTarget {
   answer?(batch: EventBatch, i: number): WriteResult | undefined;
   /** Called before each write. */
   beforeWrite?(batch: EventBatch): void | Promise<void>;
+  beforeRestore?(): void;
   beforeCommit?(): void;
   onCommit?(checkpoint: Checkpoint): void | Promise<void>;
   /** Called with the length of `applied` whenever it may have changed. */
@@ -136,6 +137,7 @@ export function memorySink(
             ? {
                 state: {
                   async restore(saved: Json | null) {
+                    to.beforeRestore?.();
                     if (saved !== null) to.applied.length = saved as number;
                     to.observe?.(to.applied.length);
                   },

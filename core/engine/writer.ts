@@ -18,7 +18,7 @@ import { type DeliverParts, deliver, type SlotOutcome, settleAt } from './delive
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
-import { letterOf, letterSize } from './letters.ts';
+import { type LetterParts, letterOf, letterSize } from './letters.ts';
 import { noProgress } from './settle.ts';
 import { addCounts, flushSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
@@ -28,17 +28,27 @@ const LETTERS_IN_MEMORY = 4 * 1024 * 1024;
 /** Closed gaps are kept to be shown, the newest of them. */
 const GAPS_KEPT = 100;
 
-export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned'> {
+export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned' | 'order'> {
   readonly stream: string;
   readonly store: StateStore;
   readonly book: LetterBook;
   /** What was loaded or made at the start, its epoch raised. */
   readonly checkpoint: Checkpoint;
   readonly maxLetterBytes: number;
+  /** The last transformation before the sinks, if there is one: what a sink's letter came out of. */
+  readonly lastTransform: LetterParts['transform'] | null;
   /** The sink that gets a copy of the dead letters of a place, if its error_handling names one. */
   destinationOf(place: Place): string | null;
   /** A sink that was away is back. */
   sinkReturned(slot: Slot): void;
+}
+
+/** What a replay is of. */
+export interface ReplayOf {
+  readonly only: ReadonlySet<string>;
+  readonly letter: DeadLetter;
+  /** Of the chain that it went through. */
+  readonly lastTransform: LetterParts['transform'] | null;
 }
 
 export interface Writer {
@@ -46,10 +56,7 @@ export interface Writer {
   /** Source events delivered and not covered by a checkpoint yet. */
   readonly uncommitted: number;
   /** `replay`: only to these sinks, whatever policies and counts say; a sink that is away ends it with StreamFailed. */
-  deliver(
-    group: Group,
-    replay?: { readonly only: ReadonlySet<string>; readonly letter: DeadLetter },
-  ): Promise<readonly SlotOutcome[]>;
+  deliver(group: Group, replay?: ReplayOf): Promise<readonly SlotOutcome[]>;
   /** Makes everything delivered so far durable. `position` undefined: the same as before (a replay). */
   commit(change: { readonly position?: Json; readonly request?: number; readonly replay?: boolean }): Promise<void>;
   /** The letter of an event whose replay failed in a transform again: written with the next commit, before its marks. */
@@ -76,27 +83,44 @@ export function openWriter(parts: WriterParts): Writer {
   const deliverParts: DeliverParts = {
     ...parts,
     transaction: begin,
-    returned(slot, delivered) {
+    order: () => parts.book.passed,
+    returned(slot, missed, delivered) {
       const place: Place = { kind: 'sink', id: slot.id };
-      returned.push({ status: 'resolved', stream: parts.stream, place, event_ids: delivered });
+      returned.push({
+        status: 'resolved',
+        stream: parts.stream,
+        place,
+        event_ids: [...delivered].map((j) => missed.group.out.id(j)),
+      });
+      // Earlier letters of the same keys are older than what it has now.
+      returned.push(...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.order));
       parts.sinkReturned(slot);
     },
   };
   const hasRoom = (): boolean => parts.book.bytes < parts.maxLetterBytes;
   // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
+  let made: { readonly letter: NewDeadLetter; readonly source: number }[] = [];
   const hold = (letter: NewDeadLetter, source: number): void => {
     if (!hasRoom()) throw new StreamFailed(fullError());
     letterBytes += letterSize(letter);
-    letters.push(letter);
+    made.push({ letter, source });
     parts.book.add(letter, source);
   };
+  // The numbers that the store gives are in the order of the events, whatever place they failed at: replays go by them.
+  const inSourceOrder = (): void => {
+    letters.push(...made.sort((a, b) => a.source - b.source).map(({ letter }) => letter));
+    made = [];
+  };
 
-  const holdRejected = (group: Group, { slot, progress }: SlotOutcome): number => {
+  const holdRejected = (group: Group, { slot, progress }: SlotOutcome, lastTransform = parts.lastTransform): number => {
     let deadLettered = 0;
     for (const [j, exception] of progress.exceptions) {
       if (exception.fate === 'skipped') continue;
       deadLettered++;
-      hold(sinkLetter(parts.stream, slot, group, j, exception.error, exception.attempts), group.originOf(j));
+      hold(
+        sinkLetter({ stream: parts.stream, lastTransform }, slot, group, j, exception.error, exception.attempts),
+        group.originOf(j),
+      );
     }
     return deadLettered;
   };
@@ -112,7 +136,7 @@ export function openWriter(parts: WriterParts): Writer {
         continue;
       }
       deadLettered++;
-      hold(sinkLetter(parts.stream, slot, group, j, absentError(slot, outcome.error), 1), group.originOf(j));
+      hold(sinkLetter(parts, slot, group, j, absentError(slot, outcome.error), 1), group.originOf(j));
     }
     if (lost > 0) {
       slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
@@ -151,12 +175,12 @@ export function openWriter(parts: WriterParts): Writer {
     parts.book.marked(written.marks);
   };
 
-  const sendLetters = async (): Promise<void> => {
+  const sendLetters = async (replay = false): Promise<void> => {
     if (letters.length === 0) return;
     for (const slot of parts.slots) {
       if (slot.role !== 'letters') continue;
       const own = letters.filter((letter) => parts.destinationOf(letter.place) === slot.id);
-      if (own.length > 0) await deliverLetters(slot, own, deliverParts);
+      if (own.length > 0) await deliverLetters(slot, own, { ...deliverParts, replay });
     }
   };
 
@@ -171,7 +195,8 @@ export function openWriter(parts: WriterParts): Writer {
       if (!hasRoom()) await parts.book.recount(letterBytes);
       const outcomes = await deliver(group, deliverParts, replay?.only);
       if (replay !== undefined) {
-        for (const outcome of outcomes) holdRejected(group, outcome);
+        for (const outcome of outcomes) holdRejected(group, outcome, replay.lastTransform);
+        inSourceOrder();
         // Earlier letters of its key are older than what was written now: their replay would take the row back.
         const at = parts.book.placeInOrder(replay.letter);
         for (const outcome of outcomes) markPassed(group, outcome, at);
@@ -183,6 +208,7 @@ export function openWriter(parts: WriterParts): Writer {
         for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter, start + failure.source);
         start += work.input.length;
       }
+      inSourceOrder();
       for (const outcome of outcomes) markPassed(group, outcome);
       marks.push(...parts.book.resolved(group));
       parts.book.next(group);
@@ -208,7 +234,7 @@ export function openWriter(parts: WriterParts): Writer {
     },
     async commit({ position, request, replay }) {
       const back = returned; // taken before the states are: what comes back after that waits for the next checkpoint
-      await sendLetters();
+      await sendLetters(replay);
       const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
       for (const slot of parts.slots) if (slot.dirty) await flush(slot);
       returned = returned.filter((mark) => !back.includes(mark));
@@ -269,7 +295,7 @@ export function openWriter(parts: WriterParts): Writer {
 }
 
 function sinkLetter(
-  stream: string,
+  { stream, lastTransform }: { readonly stream: string; readonly lastTransform: LetterParts['transform'] | null },
   slot: Slot,
   group: Group,
   j: number,
@@ -285,6 +311,7 @@ function sinkLetter(
     attempts,
     source,
     ...(isSource ? {} : { input: { batch: group.out, index: j } }),
+    ...(lastTransform === null || lastTransform === undefined ? {} : { transform: lastTransform }),
     key: keyTexts(group.out, j, slot.sink.key)?.[0] ?? null,
   });
 }
@@ -301,7 +328,7 @@ async function flush(slot: Slot): Promise<void> {
   try {
     await flushSlot(slot);
   } catch (thrown) {
-    if (!slot.needed && slot.counts.out === 0) return; // not needed, and nothing was written there yet
+    if (!slot.needed) return; // what it took was flushed at once (deliver.ts): the state that it had is still right
     throw new SessionLost('sink', toSluiceError(thrown, 'E_SINK_WRITE'));
   }
 }

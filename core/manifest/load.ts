@@ -11,7 +11,7 @@ import { decodeConfig } from './config.ts';
 import { type ManifestDocument, readDocument } from './document.ts';
 import { type Finding, findingOf, inFileOrder } from './finding.ts';
 import { uniqueIds } from './ids.ts';
-import type { Manifest, TransformRule } from './model.ts';
+import type { Manifest, ServiceConfig, TransformRule } from './model.ts';
 import { masked, maskedByLine } from './places.ts';
 import { secretsOf } from './secrets.ts';
 import { streamOf } from './streams.ts';
@@ -119,6 +119,7 @@ async function build(work: Work, options: LoadOptions): Promise<Manifest | null>
   checkTopology(
     work,
     built.map(({ ends }) => ends),
+    statePath(written),
   );
   return {
     file: work.file,
@@ -128,6 +129,12 @@ async function build(work: Work, options: LoadOptions): Promise<Manifest | null>
     streams: built.flatMap(({ stream }) => stream ?? []),
     secrets: [],
   };
+}
+
+// What is written may have findings of its own, and then hold anything.
+function statePath(written: WrittenManifest): string | null {
+  const state = written.service?.state as Partial<ServiceConfig['state']> | undefined;
+  return state?.type === 'sqlite' && typeof state.path === 'string' ? state.path : null;
 }
 
 function checkPorts(work: Work, written: WrittenManifest): void {

@@ -45,7 +45,7 @@ export async function streamOf(
   const whole = built.length === written.sinks?.length;
   const home = homeOf(work, pointer, written.checkpoint, sinks, { letterSinks, ids: sinkIds, whole });
   checkNeeded(work, written, pointer, policy, home, letterSinks);
-  const ends = { pointer, id: written.id ?? '', enabled: written.enabled, source, sinks: built };
+  const ends = { pointer, id: written.id ?? '', enabled: written.enabled, home, source, sinks: built };
   if (!whole || source === null || written.id === undefined) return { stream: null, ends };
   const stream: StreamConfig = {
     id: written.id,

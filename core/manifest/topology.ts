@@ -2,6 +2,7 @@
 // another one back in a circle, which would copy the same events for ever.
 // Two database sinks on one table are allowed: a database has its own order of writers; a file has none.
 
+import { realpathSync } from 'node:fs';
 import type { SinkConfig, SourceConfig } from './model.ts';
 import type { Work } from './work.ts';
 
@@ -10,6 +11,8 @@ export interface StreamEnds {
   readonly pointer: string;
   readonly id: string;
   readonly enabled: boolean;
+  /** The id of the sink that is the checkpoint's home. */
+  readonly home: string | null;
   readonly source: SourceConfig | null;
   readonly sinks: readonly { readonly pointer: string; readonly sink: SinkConfig }[];
 }
@@ -20,9 +23,14 @@ interface Ends {
   readonly writes: readonly { readonly pointer: string; readonly places: readonly string[] }[];
 }
 
-export function checkTopology(work: Work, streams: readonly StreamEnds[]): void {
+/** `statePath`: the state store's file, or null for one in memory. */
+export function checkTopology(work: Work, streams: readonly StreamEnds[], statePath: string | null): void {
   const all = streams.map(endsOf);
-  for (const ends of all) sameStream(work, ends);
+  for (const ends of all) {
+    sameStream(work, ends);
+    besideHome(work, ends);
+    if (statePath !== null) besideState(work, ends, realPath(statePath));
+  }
   const enabled = all.filter(({ stream }) => stream.enabled);
   oneWriter(work, enabled);
   circles(work, enabled);
@@ -69,6 +77,50 @@ function sameStream(work: Work, { reads, writes }: Ends): void {
       'this sink writes to the place that its own stream reads',
       'write somewhere else',
     );
+  }
+}
+
+// The home's transaction may stay open over several batches; another sink on its database would wait for it for ever.
+function besideHome(work: Work, { stream, writes }: Ends): void {
+  const index = stream.sinks.findIndex(({ sink }) => sink.id === stream.home);
+  const databases = new Set((writes[index]?.places ?? []).map(fileOf));
+  writes.forEach(({ pointer, places }, k) => {
+    if (k === index || !places.some((place) => databases.has(fileOf(place)))) return;
+    work.error(
+      'E_MANIFEST_SAME_PLACE',
+      pointer,
+      `this sink writes to the database that holds the checkpoint, beside its home \`${stream.home}\``,
+      'give it a database of its own, or keep the checkpoint in the state store with `checkpoint: state`',
+    );
+  });
+}
+
+// Two libraries on one SQLite file in one process take away each other's locks, and then the file.
+function besideState(work: Work, { stream, reads, writes }: Ends, statePath: string): void {
+  const ends = [{ pointer: `${stream.pointer}/source`, places: reads }, ...writes];
+  for (const { pointer, places } of ends) {
+    if (!places.some((place) => realPath(fileOf(place)) === statePath)) continue;
+    work.error(
+      'E_MANIFEST_SAME_PLACE',
+      pointer,
+      'this is the file of the state store',
+      'give `service.state.path` a file of its own',
+    );
+  }
+}
+
+// `sqlite:/data/shop.db#orders` is in /data/shop.db
+function fileOf(place: string): string {
+  const from = place.indexOf(':') + 1;
+  const to = place.lastIndexOf('#');
+  return place.slice(from, to < from ? undefined : to);
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // not there yet
   }
 }
 
