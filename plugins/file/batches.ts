@@ -3,6 +3,7 @@
 
 import {
   batchOfText,
+  type Column,
   type EnvelopeTexts,
   type EventBatch,
   isRow,
@@ -37,11 +38,15 @@ export function rowBatch(records: Records, tag: string, origin: Origin): EventBa
   const lookInto = (i: number): { readonly key: Row | null; readonly ts: number } =>
     (parsed[i] ??= keyAndTime(texts[i]!, origin));
   const ts = origin.time === undefined ? () => 0 : (i: number) => lookInto(i).ts;
+  // The key columns are all that is known of the table, and a sink must know them: a row that lacks one belongs to no key,
+  // but its table has one.
+  const columns = (origin.key ?? []).map((name, at): Column => ({ name, type: 'any', key: at + 1 }));
   const batch = batchOfText({
     length: texts.length,
     bytes: records.bytes,
     typed: origin.doubles,
     readAt: Date.now(),
+    columns: (table) => (table === origin.table ? columns : []),
     id,
     op: () => 'c',
     key: origin.key === undefined ? () => null : (i) => lookInto(i).key,

@@ -118,9 +118,12 @@ function declaredType(name: string, rows: readonly Row[], source: SourceColumns,
   if (given !== undefined) return declaredFor(given);
   const value = rows.find((row) => row[name] !== null && row[name] !== undefined)?.[name];
   const column = source.columns.find((one) => one.name === name);
-  // A transform may have made something else of the column: then its value says what the column is.
-  if (column === undefined || (value !== undefined && !isOfKind(column.type, value))) return declaredByValue(value);
+  if (column === undefined) return declaredByValue(value);
   const { native } = column;
+  // A source that knows no types names columns only; and a transform may have made something else of the column: then its
+  // value says what the column is.
+  if (column.type === 'any' && native === undefined) return declaredByValue(value);
+  if (value !== undefined && !isOfKind(column.type, value)) return declaredByValue(value);
   if (native !== undefined && source.native()) {
     if (native === '' || (NATIVE.test(native) && kindOf(native) === column.type)) return native;
     if (NATIVE.test(native) && affinityOf(native) === affinityOf(declaredFor(column.type))) return native;

@@ -95,6 +95,22 @@ describe('a row without the key that its table has', () => {
     ]);
   });
 
+  test('of a source that knows no types is rejected too, and the columns are declared by their values', async () => {
+    const known: readonly Column[] = [{ name: 'id', type: 'any', key: 1 }];
+    const results = await write(
+      [
+        { op: 'c', keys: [], after: { v: 1 } },
+        { op: 'c', after: { id: 'x', v: 2 } },
+      ],
+      { o: known },
+    );
+    expect(statuses(results)).toBe('reject ok');
+    expect(await db.all(`SELECT name, type, pk FROM pragma_table_info('o')`)).toEqual([
+      { name: 'id', type: 'TEXT', pk: 1 },
+      { name: 'v', type: 'NUMERIC', pk: 0 },
+    ]);
+  });
+
   test('is rejected whatever it asks for, and whatever the table looks like', async () => {
     await db.exec(
       `CREATE TABLE o (a TEXT, b INTEGER, v TEXT, PRIMARY KEY (a, b)); INSERT INTO o VALUES (NULL, 1, 'own')`,
