@@ -23,7 +23,7 @@ const MAX_CACHED = 64;
 
 /** @throws SluiceError E_PLUGIN_DRIVER when the driver cannot be loaded; the driver's own error when the file cannot be opened */
 export async function connect(path: string, mode: Mode, busyTimeout: number): Promise<Connection> {
-  const driver = await load();
+  const driver = await loadDriver();
   const flags = mode === 'create' ? driver.OPEN_READWRITE | driver.OPEN_CREATE : driver.OPEN_READWRITE;
   const db = await new Promise<Database>((resolve, reject) => {
     const opened: Database = new driver.Database(path, flags | driver.OPEN_FULLMUTEX, (error) =>
@@ -37,7 +37,8 @@ export async function connect(path: string, mode: Mode, busyTimeout: number): Pr
   return connection;
 }
 
-async function load(): Promise<typeof import('sqlite3')> {
+/** @throws SluiceError E_PLUGIN_DRIVER */
+export async function loadDriver(): Promise<typeof import('sqlite3')> {
   try {
     const module = await import('sqlite3');
     return (module as { default?: typeof import('sqlite3') }).default ?? module;

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type CheckResult, definePlugin, toSluiceError } from 'sluice/sdk';
+import { type CheckResult, definePlugin, type SluiceError, toSluiceError } from 'sluice/sdk';
 import { sinkConfig, sourceConfig } from './config.ts';
-import { connect, type Mode } from './driver.ts';
+import { connect, loadDriver, type Mode } from './driver.ts';
 import { sinkFault, sourceFault } from './faults.ts';
 import { POSITION_VERSION } from './position.ts';
 import { createSink } from './sink.ts';
@@ -41,7 +41,7 @@ async function checkFile(
   path: string,
   mode: Mode,
   busyTimeout: number,
-  fault: (thrown: unknown, path: string) => Error,
+  fault: (thrown: unknown, path: string) => SluiceError,
 ): Promise<readonly CheckResult[]> {
   try {
     const db = await connect(path, mode, busyTimeout);
@@ -52,15 +52,21 @@ async function checkFile(
     }
     return [{ ok: true, name: 'write', message: 'the database can be opened and written' }];
   } catch (thrown) {
-    const error = toSluiceError(fault(thrown, path));
-    return [
-      { ok: false, name: 'write', message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) },
-    ];
+    return [failed(fault(thrown, path))];
   }
 }
 
-/** The sink makes its database with the first write; to check is to look, so only the folder is looked at. */
+function failed({ message, fix }: SluiceError): CheckResult {
+  return { ok: false, name: 'write', message, ...(fix === undefined ? {} : { fix }) };
+}
+
+/** The sink makes its database with the first write; to check is to look, so only driver and folder are looked at. */
 async function checkFolder(folder: string): Promise<readonly CheckResult[]> {
+  try {
+    await loadDriver();
+  } catch (thrown) {
+    return [failed(toSluiceError(thrown))];
+  }
   try {
     await access(folder, constants.W_OK);
     return [{ ok: true, name: 'write', message: 'the database will be made with the first write' }];
