@@ -1,4 +1,5 @@
 // What becomes of each kind of event in a transform: DESIGN section 6 and DELIVERY section 4, sentence by sentence.
+// Long because each sentence has its case.
 
 import fc from 'fast-check';
 import { batchOf, batchOfText, type ChangeEvent, type EventBatch, type Json } from 'sluice/sdk';

@@ -1,3 +1,5 @@
+// SQLite as the checkpoint's home: one transaction, epochs, kills.
+
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { type Checkpoint, seal } from 'sluice/sdk';

@@ -1,3 +1,5 @@
+// The SQLite sink: upserts, key changes, evolution, values, and what it refuses.
+
 import type { Column } from 'sluice/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Connection } from './driver.ts';

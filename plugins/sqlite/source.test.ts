@@ -1,3 +1,6 @@
+// The SQLite source: snapshot, changes, values, schema changes, readers. Long because each fact of the change log that
+// a reader may doubt has its own case.
+
 import { chmod, readdir, writeFile } from 'node:fs/promises';
 import type { Context } from 'sluice/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
