@@ -54,7 +54,7 @@ function checkHead(
     });
   };
   if (typeof op !== 'string' || !OPS.has(op)) wrong('`op` is not one of c, u, d, r, t, m, s');
-  if (id !== undefined && (typeof id !== 'string' || id === '')) wrong('`id` is no text');
+  if (id !== undefined && (typeof id !== 'string' || id === '' || !id.isWellFormed())) wrong('`id` is no text');
   if (key !== undefined && key !== null && !isRow(key)) wrong('`key` is no object');
   if (!isRow(source) || typeof source['table'] !== 'string') wrong('`source` is no object with a `table`');
   for (const [name, row] of [
