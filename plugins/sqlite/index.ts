@@ -7,6 +7,7 @@ import { type CheckResult, definePlugin, type SluiceError, toSluiceError } from 
 import { sinkConfig, sourceConfig } from './config.ts';
 import { connect, loadDriver, type Mode } from './driver.ts';
 import { sinkFault, sourceFault } from './faults.ts';
+import { sourceNoEffect } from './no-effect.ts';
 import { POSITION_VERSION } from './position.ts';
 import { createSink } from './sink.ts';
 import { createSource } from './source.ts';
@@ -18,6 +19,7 @@ export default definePlugin({
     positionVersion: POSITION_VERSION,
     create: createSource,
     check: (config) => checkFile(config.path, 'write', config.busy_timeout, sourceFault),
+    noEffect: sourceNoEffect,
     place: (config) => (config.tables ?? ['*']).map((table) => `sqlite:${config.path}#${table}`),
   },
   sink: {
