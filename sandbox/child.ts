@@ -3,12 +3,13 @@
 // Guarantee: answers are handed over as soon as a call has returned, so a later death loses only what was not answered.
 
 import { readSync, writeSync } from 'node:fs';
-import { AT, CallFailure, type Cell, createCell, HEADS, STATE, STATE_HEADS, STATE_WAITS } from './isolate.ts';
+import { AT, CallFailure, type Cell, createCell, LATE, STATE, STATE_WAITS } from './isolate.ts';
 import {
   type FromChild,
   type LoadMessage,
   type LossReason,
   lineReader,
+  type Needs,
   type RunMessage,
   type ToChild,
 } from './protocol.ts';
@@ -16,6 +17,7 @@ import { scratchFor } from './slots.ts';
 
 const FIRST_SLOT = 3; // descriptors 3, 4, … are the slot files
 const HUNG_AFTER = 150; // ms beyond a call's limit after which its isolate will not come back
+const AFTER = 1000; // ms for fetching what a call left ready
 const AGES = 3; // a call that the machine, not the guest, made slow gets more time this often
 
 interface Program {
@@ -54,7 +56,7 @@ function handOver(): void {
 
 function catastrophe(message: string): void {
   const why: LossReason = /memory|heap|alloc/i.test(message) ? 'memory' : 'timeout';
-  send({ t: 'hung', at: running.cell?.progress[AT] ?? -1, why, heads: running.cell?.progress[HEADS] === 1 });
+  send({ t: 'hung', at: running.cell?.progress[AT] ?? -1, why, needs: running.cell?.needs() ?? null });
   process.kill(process.pid, 'SIGKILL'); // its thread is parked for ever: no other end would work
 }
 
@@ -79,7 +81,7 @@ async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Pr
       return;
     }
     const inLoop = cell.progress[STATE] === 0 || cell.progress[STATE] === STATE_WAITS;
-    send({ t: 'hung', at: inLoop ? cell.progress[AT]! : -1, why: 'timeout', heads: cell.progress[HEADS] === 1 });
+    send({ t: 'hung', at: inLoop ? cell.progress[AT]! : -1, why: 'timeout', needs: cell.needs() });
   };
   let timer = setTimeout(check, limit + HUNG_AFTER);
   try {
@@ -133,6 +135,14 @@ async function run(message: RunMessage): Promise<void> {
     offset += bytes;
     next += count;
   };
+  const discard = (): void => {
+    program.cell?.dispose();
+    program.cell = null;
+  };
+  const again = (needs: Needs): void => {
+    if (needs.apart) discard(); // a kept state must not see an event twice
+    send({ t: 'again', r: message.r, needs });
+  };
   const ready = async (fresh: boolean): Promise<Cell> => {
     if (program.cell === null || (fresh && !program.clean)) {
       const error = await build(program);
@@ -158,9 +168,15 @@ async function run(message: RunMessage): Promise<void> {
       try {
         text = await guarded(cell, limit, () => cell.go(next, to, limit));
         while (text === '?') text = await guarded(cell, limit, () => cell.collect(limit));
+        // Lines of the event's own microtasks: where several events share a call, those make it void.
+        if (cell.progress[LATE] === 1) text += await guarded(cell, AFTER, () => cell.take(-1, AFTER));
       } catch (error) {
         if (!(error instanceof CallFailure)) throw error;
-        if (cell.progress[HEADS] === 1) throw error; // this run was void
+        const needs = cell.needs();
+        if (needs !== null) {
+          discard();
+          return again(needs);
+        }
         if (error.why === 'rejection') {
           cell = await ready(true);
           if (to === next + 1)
@@ -179,14 +195,15 @@ async function run(message: RunMessage): Promise<void> {
             cell = await ready(true);
             continue;
           }
-          part(`1\n${JSON.stringify({ why: 'timeout' })}`, 1);
+          const lines = await guarded(cell, AFTER, () => cell.take(next + 1, AFTER));
+          part(`1\n${JSON.stringify({ why: 'timeout' })}${lines}`, 1);
           alone = 0;
           if (state !== 0) cell = await ready(true); // nothing it left running may touch the next event
           continue;
         }
         if (state === 0) {
           // Cut off within an event: keep what was answered before it, and give it a call of its own.
-          const kept = await guarded(cell, 1000, () => cell.take(-1, 1000));
+          const kept = await guarded(cell, AFTER, () => cell.take(-1, AFTER));
           const count = kept.indexOf('\n') < 0 ? kept.length : kept.indexOf('\n');
           if (count > 0) part(kept, count);
           if (next !== at) throw new CallFailure('crash', 'answers and progress differ');
@@ -199,10 +216,13 @@ async function run(message: RunMessage): Promise<void> {
         }
         continue;
       }
+      const needs = cell.needs();
+      // Of a call that several events' microtasks had a part in nothing is kept: their log lines are not known.
+      if (needs?.apart === true) return again(needs);
       const head = text.indexOf('\n');
       const count = head < 0 ? text.length : head;
       alone = 0;
-      if (next + count === message.n && cell.progress[STATE] !== STATE_HEADS) {
+      if (next + count === message.n && needs === null) {
         unsent = () => {
           part(text, count);
           send({ t: 'done', r: message.r });
@@ -210,21 +230,14 @@ async function run(message: RunMessage): Promise<void> {
         return;
       }
       if (count > 0) part(text, count);
-      if (cell.progress[STATE] === STATE_HEADS) {
-        send({ t: 'heads', r: message.r, at: next });
-        return;
-      }
+      if (needs !== null) return again(needs);
     }
     send({ t: 'done', r: message.r });
   } catch (error) {
-    program.cell?.dispose();
-    if (program.cell?.progress[HEADS] === 1) {
-      program.cell = null;
-      send({ t: 'heads', r: message.r, at: next });
-      return;
-    }
+    const needs = program.cell?.needs() ?? null;
     const at = program.cell?.progress[STATE] === 1 ? -1 : (program.cell?.progress[AT] ?? -1);
-    program.cell = null;
+    discard();
+    if (needs !== null) return again(needs);
     const why = error instanceof CallFailure && error.why !== 'rejection' ? error.why : 'crash';
     send({ t: 'lost', r: message.r, at, why });
   }

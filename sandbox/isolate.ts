@@ -6,19 +6,24 @@ import { createRequire } from 'node:module';
 import type IVM from 'isolated-vm';
 import { harness } from './guest/harness.ts';
 import { realm } from './guest/realm.ts';
-import type { LossReason, ProgramLimits } from './protocol.ts';
+import type { LossReason, Needs, ProgramLimits } from './protocol.ts';
 
 const ivm = createRequire(import.meta.url)('isolated-vm') as typeof IVM;
 
 export const AT = 0;
 export const STATE = 1;
-export const HEADS = 2;
+export const VOID = 2;
+export const LATE = 3;
 export const STATE_WAITS = 2;
-export const STATE_HEADS = 3;
 
 export interface Cell {
-  /** progress[AT] is the running event, progress[STATE] where the loop stands. */
+  /**
+   * progress[AT] is the running event, progress[STATE] where the loop stands, progress[LATE] tells of log lines that were written
+   * after the answers.
+   */
   readonly progress: Int32Array;
+  /** What the call needs to be run again with, if it is void. */
+  needs(): Needs | null;
   /** CPU time of the isolate in ms: tells a slow guest from a busy machine. */
   cpu(): number;
   load(guest: string, text: string): Promise<string>;
@@ -72,6 +77,10 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
   };
   return {
     progress,
+    needs() {
+      const bits = progress[VOID]!;
+      return bits === 0 ? null : { heads: (bits & 1) !== 0, apart: (bits & 2) !== 0 };
+    },
     cpu: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / 1e6),
     load: (guest, text) => call('load', [guest, text], limits.load),
     async begin(slice) {

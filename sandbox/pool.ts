@@ -1,6 +1,7 @@
 // The pool: shares slices out over the children, puts answers back in their places, and decides what a death means.
 // A death is never blamed on an event until that event has failed alone in a fresh isolate: healthy code dies on memory
 // limits too (facts/perf.md, 3.2). What was answered before a death is kept; other programs' slices are only started again.
+// Long because deaths, queues and answers change the same few lists, and each must see the others' changes at once.
 
 import { availableParallelism } from 'node:os';
 import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
@@ -15,7 +16,7 @@ import {
   type Slice,
 } from './index.ts';
 import { type SandboxProcess, startProcess } from './process.ts';
-import type { FromChild, LossReason } from './protocol.ts';
+import type { FromChild, LossReason, Needs } from './protocol.ts';
 
 const DEPTH = 3; // slices at one child at a time, so that it never waits for the next
 const TICK = 20; // ms between two looks of the watchdog
@@ -43,6 +44,8 @@ interface Entry {
   readonly number: number;
   readonly program: Program;
   heads: boolean;
+  /** A call for each event. */
+  apart: boolean;
   jobs: Set<Job>;
 }
 
@@ -51,6 +54,9 @@ interface Sent {
   readonly work: Work;
   readonly slot: number;
   readonly base: number;
+  /** What it has of what a program may ask for. */
+  readonly heads: boolean;
+  readonly apart: boolean;
 }
 
 interface Loading {
@@ -67,7 +73,7 @@ interface Child {
   /** The longest silence that is right for what it does now. */
   patience: number;
   lastAt: number | null;
-  /** Its last run asked for heads: what happened in it counts for nothing. */
+  /** Its last run is void: what happened in it counts for nothing. */
   void: boolean;
   dead: boolean;
 }
@@ -132,14 +138,15 @@ export function createPool(options: SandboxOptions): Sandbox {
     const { program } = job.program;
     ensureLoaded(child, job.program);
     const slot = child.free.pop()!;
-    const text = encodeSlice(job.slice, work.from, work.to, job.program.heads);
+    const { heads, apart } = job.program;
+    const text = encodeSlice(job.slice, work.from, work.to, heads);
     const bytes = child.process.slots[slot]!.write(text);
     const run = ++runs;
     if (child.sent.length === 0) {
       child.heard = performance.now();
       child.patience = patienceFor(program);
     }
-    child.sent.push({ run, work, slot, base: work.from });
+    child.sent.push({ run, work, slot, base: work.from, heads, apart });
     child.process.send({
       t: 'run',
       r: run,
@@ -148,7 +155,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       bytes,
       n: work.to - work.from,
       fresh: work.alone || job.fresh,
-      single: work.single,
+      single: work.single || apart,
     });
     busy(child);
   }
@@ -198,8 +205,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       }
       case 'hung':
         child.lastAt = message.at;
-        if (message.heads && child.sent[0] !== undefined) child.sent[0].work.job.program.heads = true;
-        child.void = message.heads;
+        child.void = child.sent[0] !== undefined && provided(child.sent[0], message.needs);
         child.process.kill(message.why);
         return;
       default:
@@ -235,12 +241,15 @@ export function createPool(options: SandboxOptions): Sandbox {
       child.process.kill('crash'); // silence is no answer
       return;
     }
+    if (message.t === 'again' && !provided(sent, message.needs)) {
+      child.process.kill('crash'); // it would ask for ever
+      return;
+    }
     child.sent.shift();
     child.process.slots[sent.slot]!.clear();
     child.free.push(sent.slot);
     child.patience = child.sent[0] === undefined ? 0 : patienceFor(child.sent[0].work.job.program.program);
-    if (message.t === 'heads') {
-      job.program.heads = true;
+    if (message.t === 'again') {
       if (work.from < work.to) waiting.unshift({ ...work });
     } else if (message.t === 'lost') {
       lost(work, message.at < 0 ? null : sent.base + message.at, message.why);
@@ -248,6 +257,15 @@ export function createPool(options: SandboxOptions): Sandbox {
     finish(job);
     busy(child);
     dispatch();
+  }
+
+  /** False: it asks for nothing that this run did not have already. */
+  function provided({ work, heads, apart }: Sent, needs: Needs | null): boolean {
+    const { program } = work.job;
+    const more = { heads: !heads && needs?.heads === true, apart: !apart && needs?.apart === true };
+    program.heads ||= more.heads;
+    program.apart ||= more.apart;
+    return more.heads || more.apart;
   }
 
   function finish(job: Job): void {
@@ -292,7 +310,8 @@ export function createPool(options: SandboxOptions): Sandbox {
   }
 
   async function load(program: Program): Promise<Loaded> {
-    const entry: Entry = { number: ++numbers, program, heads: program.heads === 'always', jobs: new Set() };
+    const heads = program.heads === 'always';
+    const entry: Entry = { number: ++numbers, program, heads, apart: false, jobs: new Set() };
     programs.set(entry.number, entry);
     // A death while loading is tried once more: it may have been another program's doing.
     let error = '';

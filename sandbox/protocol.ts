@@ -38,6 +38,14 @@ export type ToChild =
   /** Nobody waits for this run any more: it ends after the call that is running. */
   | { readonly t: 'stop'; readonly r: number };
 
+/** What a program needs, as its code was seen to ask for it: once found, it has it for good. */
+export interface Needs {
+  /** The events' heads. */
+  readonly heads: boolean;
+  /** A call for each event: what a microtask asks for is then the event's own for sure. */
+  readonly apart: boolean;
+}
+
 /** Why a run ended before its end. `at`: the event that was running, or -1 when that is not known. */
 export type LossReason = 'timeout' | 'memory' | 'crash';
 
@@ -54,11 +62,11 @@ export type FromChild =
       readonly bytes: number;
     }
   | { readonly t: 'done'; readonly r: number }
-  /** The code asked for heads at event `at`: the rest has to come again with them. */
-  | { readonly t: 'heads'; readonly r: number; readonly at: number }
+  /** What was not answered is void, and has to come again with what it needs. */
+  | { readonly t: 'again'; readonly r: number; readonly needs: Needs }
   | { readonly t: 'lost'; readonly r: number; readonly at: number; readonly why: LossReason }
   /** The isolate does not come back: only SIGKILL ends it. */
-  | { readonly t: 'hung'; readonly at: number; readonly why: LossReason; readonly heads: boolean };
+  | { readonly t: 'hung'; readonly at: number; readonly why: LossReason; readonly needs: Needs | null };
 
 // A child is not trusted: a line without end must not fill the parent's memory.
 const LONGEST_LINE = 4 << 20;

@@ -53,7 +53,7 @@ describe('answers', () => {
         if (n === 1) return null;
         if (n === 2) return ['a', 'b'];
         if (n === 3) throw host.refuse('why', 'because');
-        if (n === 4) { host.log(host.current(), 'warn', ['said', n]); return Promise.resolve('later'); }
+        if (n === 4) { host.log('warn', ['said', n]); return Promise.resolve('later'); }
         return main;`),
     );
     const { answers, logs, dropped } = await loaded.run(slice(6));

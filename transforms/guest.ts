@@ -36,14 +36,12 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const kept = handlerOf();
 
     class Context {
-      #index: number;
       #main: string | null;
       #second: string | null;
       #head: string | null;
       #event: unknown;
       #log: unknown;
       constructor(main: string | null, second: string | null, head: string | null) {
-        this.#index = host.current();
         this.#main = main;
         this.#second = second;
         this.#head = head;
@@ -56,11 +54,10 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       }
       get log(): unknown {
         if (this.#log === undefined) {
-          const index = this.#index;
           const at =
             (level: string) =>
             (...args: unknown[]) =>
-              host.log(index, level, args);
+              host.log(level, args);
           const log = at('info') as unknown as Record<string, unknown>;
           for (const level of ['debug', 'info', 'warn', 'error']) log[level] = at(level);
           this.#log = log;

@@ -145,6 +145,21 @@ test('logs: what goes beyond is dropped and counted', async () => {
   expect(dropped?.level).toBe('warn');
 });
 
+test('logs: an event that floods the log takes no line from the others', async () => {
+  const { log, entries } = recorder();
+  await run(
+    "export default (row) => { for (let i = 0; i < (row.id % 10 === 0 ? 50 : 2); i++) console.log('line', i, 'x'.repeat(80)); return row }",
+    batchOfIds(100),
+    { limits: { logs: 1000 } },
+    log,
+  );
+  const of = (id: number): number => entries.filter((entry) => entry.fields['event'] === `e${id}`).length;
+  expect([1, 9, 11, 99].map(of)).toEqual([2, 2, 2, 2]);
+  expect(of(90)).toBe(of(0));
+  const dropped = entries.filter((entry) => entry.fields['dropped'] !== undefined);
+  expect(dropped.reduce((sum, entry) => sum + Number(entry.fields['dropped']), 0)).toBe(10 * (51 - of(0)));
+});
+
 describe('load', () => {
   test('a module that never ends does not load', async () => {
     await expect(transform('for (;;);\nexport default (row) => row', { limits: { load: 100 } })).rejects.toMatchObject({

@@ -2,6 +2,10 @@
 // per event as text. An error of the author's code is rendered here, inside the timed call, because a hostile error
 // object runs code when it is read. The function is sent to the isolate as text and may use nothing from outside.
 // Guarantee: what was answered before a time-out is kept, and progress[0] says which event was running.
+// Guarantee: the clock, the dice and the log are always the running event's own. Within a call of several events that is known
+// only while the function runs; a microtask may as well be one that an earlier event left behind. When one asks, the call is
+// void and done again with a call for each event, which ends only after all of its microtasks.
+// Long because it is sent as one function, whose parts share what the author's code must not reach.
 
 import type { Realm } from './realm.ts';
 
@@ -9,11 +13,10 @@ import type { Realm } from './realm.ts';
 export interface GuestHost {
   /** Makes the error that says why an event fails, other than by a throw of the author's code. */
   refuse(why: string, message: string): Error;
-  /** The running event: a log line of a later microtask keeps the number of the event that made it. */
-  current(): number;
   /** Asks for the heads of events (id, time, envelope). False: this run is void, and is done again with heads. */
   needHeads(): boolean;
-  log(index: number, level: string, args: readonly unknown[]): void;
+  /** A line of the running event. */
+  log(level: string, args: readonly unknown[]): void;
 }
 
 /** One event, from its texts: null is filtered, a text is one output, several are a fan-out. */
@@ -40,6 +43,7 @@ export interface Harness {
   begin(slice: string): void;
   go(from: number, to: number): string;
   collect(): string;
+  /** Answers that are ready, with their log lines. With `upto`: only the lines, of the events below it; no answer is kept. */
   take(upto: number): string;
 }
 
@@ -50,8 +54,11 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const evaluate = eval;
   const { realNow } = realm;
   const AT = 0;
-  const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 needs heads
-  const HEADS = 2;
+  const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 the call is void
+  const VOID = 2; // the call is void: what its next run needs
+  const NEEDS_HEADS = 1;
+  const NEEDS_APART = 2; // a call for each event
+  const LATE = 3; // 1: there are log lines that were written after the answers were taken
   const HALF = limits.timeout / 2;
   const BIG = 4 << 20; // answers beyond this are handed over before the next event
 
@@ -71,14 +78,19 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   let lines: string[] = [];
   let size = 0;
   let token: object | null = null;
+  let running = 0; // the event whose clock, dice and log these are; `at` has moved on as soon as it is answered
+  let apart = false; // it has the call to itself
+  let sync = false; // its function has not returned yet: no microtask can be at work
 
   interface Entry {
-    index: number;
-    text: string;
+    readonly index: number;
+    /** Empty: lines that were dropped. */
+    readonly text: string;
+    dropped: number;
   }
   let entries: Entry[] = [];
+  let loggedFor = -1; // the event that `logged` counts for
   let logged = 0;
-  let dropped = 0;
 
   class Refusal extends Error {
     why: string;
@@ -90,21 +102,29 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
 
   const needHeads = (): boolean => {
     if (ids !== null) return true;
-    progress[HEADS] = 1;
+    progress[VOID] = progress[VOID]! | NEEDS_HEADS;
+    return false;
+  };
+  const isVoid = (): boolean => progress[VOID] !== 0;
+
+  // Whether what asks is the running event for sure.
+  const own = (): boolean => {
+    if (sync || apart) return true;
+    progress[VOID] = progress[VOID]! | NEEDS_APART;
     return false;
   };
 
-  realm.setClock(() => (needHeads() ? (times![at] ?? 0) : 0));
+  realm.setClock(() => (own() && needHeads() ? (times![running] ?? 0) : 0));
 
   // mulberry32, seeded by the event's id, so that the same event always throws the same dice
   let seededFor = -1;
   let seed = 0;
   realm.setRandom(() => {
-    if (!needHeads()) return 0;
-    if (seededFor !== at) {
-      seededFor = at;
+    if (!own() || !needHeads()) return 0;
+    if (seededFor !== running) {
+      seededFor = running;
       seed = 0x811c9dc5;
-      const id = ids![at] ?? '';
+      const id = ids![running] ?? '';
       for (let i = 0; i < id.length; i++) seed = Math.imul(seed ^ id.charCodeAt(i), 0x01000193);
     }
     seed = (seed + 0x6d2b79f5) | 0;
@@ -126,9 +146,21 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     return found === null ? null : [Number(found[1]), Number(found[2]), Number(found[3])];
   };
 
-  const log = (index: number, level: string, args: readonly unknown[]): void => {
+  const drop = (): void => {
+    const last = entries[entries.length - 1];
+    if (last !== undefined && last.index === running && last.text === '') last.dropped++;
+    else entries[entries.length] = { index: running, text: '', dropped: 1 };
+  };
+
+  const log = (level: string, args: readonly unknown[]): void => {
+    if (!own()) return;
+    if (loggedFor !== running) {
+      loggedFor = running;
+      logged = 0;
+    }
+    progress[LATE] = 1;
     if (logged >= limits.logs) {
-      dropped++;
+      drop();
       return;
     }
     let text: string;
@@ -138,14 +170,15 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       text = '(a value that cannot be shown)';
     }
     const room = limits.logs - logged;
-    if (text.length > room) {
-      text = `${text.slice(0, room)}…`;
-      dropped++;
-    }
+    const cut = text.length > room;
+    if (cut) text = `${text.slice(0, room)}…`;
     logged += text.length + 16;
-    entries.push({ index, text: stringify([index, level, placeIn(new Error().stack), text]) });
+    size += text.length;
+    const line = stringify([running, level, placeIn(new Error().stack), text]);
+    entries[entries.length] = { index: running, text: line, dropped: 0 };
+    if (cut) drop();
   };
-  realm.setConsole((level, args) => log(at, level, args));
+  realm.setConsole(log);
 
   const render = (thrown: unknown): string => {
     try {
@@ -223,7 +256,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   };
 
   const settle = (result: null | string | string[]): void => {
-    if (progress[HEADS] === 1) return;
+    if (isVoid()) return;
     const refusal = result === null ? null : refusalOf(typeof result === 'string' ? [result] : result);
     if (refusal !== null) fail(refusal);
     else if (result === null || result.length === 0) answer('2', '');
@@ -232,8 +265,9 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   };
 
   const fail = (thrown: unknown): void => {
-    if (progress[HEADS] === 1) return;
-    answer('1', render(thrown));
+    if (isVoid()) return;
+    const text = render(thrown); // may run the author's code
+    if (!isVoid()) answer('1', text);
   };
 
   const part = (i: number, p: number): string | null => {
@@ -253,6 +287,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       return true;
     }
     const mine = {};
+    running = at;
+    sync = true;
     try {
       const result = run!(main, second, part(at, 2));
       if (result === null || typeof result === 'string' || Array.isArray(result)) {
@@ -268,6 +304,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     } catch (thrown) {
       fail(thrown);
       return true;
+    } finally {
+      sync = false;
     }
   };
 
@@ -280,7 +318,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
 
   const loop = (): void => {
     while (at < end) {
-      if (progress[HEADS] === 1) {
+      if (isVoid()) {
         progress[STATE] = 3;
         return;
       }
@@ -295,20 +333,21 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       if (size > BIG) break;
     }
     progress[AT] = at;
-    progress[STATE] = progress[HEADS] === 1 ? 3 : 1;
+    progress[STATE] = isVoid() ? 3 : 1;
   };
 
-  const take = (upto: number): string => {
+  const take = (upto = -1): string => {
+    if (upto >= 0) statuses = '';
     const count = statuses.length;
     lines.length = count;
     let text = statuses;
     for (let i = 0; i < count; i++) text += `\n${lines[i]!}`;
     const limit = upto < 0 ? first + count : upto;
-    for (const entry of entries) if (entry.index < limit) text += `\n${entry.text}`;
-    if (dropped > 0) text += `\n${dropped}`;
+    for (const entry of entries) {
+      if (entry.index < limit) text += `\n${entry.text === '' ? entry.dropped : entry.text}`;
+    }
     entries = entries.filter((entry) => entry.index >= limit);
-    logged = 0;
-    dropped = 0;
+    progress[LATE] = 0;
     statuses = '';
     lines = [];
     size = 0;
@@ -318,7 +357,6 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
 
   const host: GuestHost = {
     refuse: (why, message) => new Refusal(why, message),
-    current: () => at,
     needHeads,
     log,
   };
@@ -327,7 +365,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     load(guest, text) {
       ids = ['']; // while it loads, the clock stands at 0 and the dice have one seed
       times = [0];
-      at = 0;
+      running = 0;
+      sync = true;
       try {
         const program = evaluate(guest) as GuestProgram;
         run = program(text, host);
@@ -335,6 +374,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       } catch (thrown) {
         return render(thrown);
       } finally {
+        sync = false;
         ids = null;
         times = null;
       }
@@ -354,24 +394,25 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
         if (lengths[i]! > 0) offset += lengths[i]!;
       }
       entries = [];
-      seededFor = -1;
     },
     go(from, to) {
       first = from;
       at = from;
       end = to;
+      apart = to - from === 1;
       statuses = '';
       lines = [];
       size = 0;
       token = null;
       seededFor = -1;
-      logged = 0;
+      loggedFor = -1;
       entries = entries.filter((entry) => entry.index < from);
-      progress[HEADS] = 0;
+      progress[VOID] = 0;
+      progress[LATE] = 0;
       started = realNow();
       loop();
       if (progress[STATE] === 2) return '?';
-      return take(-1);
+      return take();
     },
     collect() {
       // the microtasks of the last call have run: a promise that is still open will never settle
@@ -382,7 +423,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
         loop();
         if (progress[STATE] === 2) return '?';
       }
-      return take(-1);
+      return take();
     },
     take,
   };
