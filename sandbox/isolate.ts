@@ -8,7 +8,7 @@ import { harness } from './guest/harness.ts';
 import { realm } from './guest/realm.ts';
 import type { LossReason, Needs, ProgramLimits } from './protocol.ts';
 
-const ivm = createRequire(import.meta.url)('isolated-vm') as typeof IVM;
+const ivm = createRequire(import.meta.url)(process.argv[2] ?? 'isolated-vm') as typeof IVM;
 
 export const AT = 0;
 export const STATE = 1;

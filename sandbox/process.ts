@@ -3,7 +3,7 @@
 // Guarantee: onEnd is called exactly once, whatever the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -55,7 +55,10 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
   const cwd = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const entry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, [...FLAGS, ...rights(entry), entry], {
+  // Told where it is: on its own way there the child might pass links that it may not read, node_modules itself for one.
+  const addon = folders('isolated-vm', entry);
+  const command = [...FLAGS, ...rights(entry, addon), entry, ...addon.slice(-1)];
+  const child: ChildProcess = spawn(process.execPath, command, {
     cwd,
     env: ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
@@ -126,22 +129,28 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
 
 // Node's permission model: no files but the child's own code, no network, no processes, no workers. (An addon is needed, and an
 // addon can do anything: this stops JavaScript that has got out of its isolate, not machine code.)
-function rights(entry: string): string[] {
-  const read = [dirname(entry), '/etc/alpine-release'];
-  const modules = createRequire(import.meta.url);
-  for (const name of ['isolated-vm/package.json', 'node-gyp-build/package.json']) {
-    try {
-      read.push(dirname(modules.resolve(name)));
-    } catch {
-      // another layout of node_modules: the child says so when it cannot load its addon
-    }
+function rights(entry: string, addon: readonly string[]): string[] {
+  const read = [dirname(entry), '/etc/alpine-release', ...addon];
+  // what the addon is loaded with may stand beside it only, where packages are links
+  for (const from of [entry, ...addon.map((folder) => join(folder, 'package.json'))]) {
+    read.push(...folders('node-gyp-build', from));
   }
   // package.json above the child's code says that it is made of ES modules
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, 'package.json');
     if (existsSync(file)) read.push(file);
   }
-  return ['--permission', '--allow-addons', ...read.map((path) => `--allow-fs-read=${path}`)];
+  return ['--permission', '--allow-addons', ...[...new Set(read)].map((path) => `--allow-fs-read=${path}`)];
+}
+
+// A package's folder as the module `from` finds it, and as it is on the disk: node_modules, or the package, may be a link, and
+// Node asks for the right to each of the two. None: the child says so when it cannot load its addon.
+function folders(name: string, from: string): string[] {
+  for (const modules of createRequire(from).resolve.paths(name) ?? []) {
+    const folder = join(modules, name);
+    if (existsSync(folder)) return [folder, realpathSync(folder)];
+  }
+  return [];
 }
 
 // A child that the author's code has taken over could say anything: a line of no known form ends it.
