@@ -19,7 +19,9 @@ export function survivesDouble(text: string): boolean {
   const digits = significant(text);
   if (digits === '') return true;
   if (value === 0 || digits.length > 17) return false;
-  return digits.length <= 15 || !Number.isInteger(value) || significant(BigInt(value).toString()) === digits;
+  if (digits.length <= 15 || !Number.isInteger(value)) return true;
+  // Of a whole number no digit may change; a double as JSON.stringify writes it (1.7976931348623157e+308) comes out again.
+  return significant(BigInt(value).toString()) === digits || significant(String(value)) === digits;
 }
 
 /** The digits of a number without sign, point, exponent, and zeros at either end. */
