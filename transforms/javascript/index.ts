@@ -59,6 +59,16 @@ export function compileJavascript(input: JavascriptSource): CompiledJavascript {
           rewritten.imports.map(() => 0),
         ),
       );
+      if (path !== null && rewritten.changed !== null) {
+        const { name, line, column } = rewritten.changed;
+        throw new ModuleFinding({
+          code: 'E_TRANSFORM_SYNTAX',
+          message: `"${name}" is exported and changed later: a module that imports it keeps the value it had first`,
+          fix: `export a function that gives the value: \`export const get = () => ${name}\``,
+          line,
+          column,
+        });
+      }
       modules.push({ path, file, source, rewritten, imported: [] });
     } catch (error) {
       if (!(error instanceof ModuleFinding)) throw error;

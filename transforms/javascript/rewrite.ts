@@ -4,6 +4,7 @@
 
 import { Script } from 'node:vm';
 import type * as Acorn from 'acorn';
+import { type Changed, changedLater } from './bindings.ts';
 
 export interface Finding {
   readonly code: 'E_TRANSFORM_SYNTAX' | 'E_NOT_BUILT';
@@ -32,6 +33,8 @@ export interface Import {
 export interface Rewritten {
   readonly imports: readonly Import[];
   readonly hasDefault: boolean;
+  /** An export that a function changes later: whoever imports it would keep the first value. */
+  readonly changed: Changed | null;
   /** The script, when the numbers of the imported modules are known (in the order of `imports`). */
   script(number: number, imported: readonly number[]): string;
 }
@@ -53,6 +56,7 @@ export function rewriteModule(source: string): Rewritten {
   const head: ((imported: readonly number[]) => string)[] = [];
   const tail: string[] = [];
   const tailOf: ((imported: readonly number[]) => string)[] = [];
+  const exported = new Set<string>();
   let hasDefault = false;
   const wants = (node: Acorn.Literal): number => {
     imports.push({
@@ -92,6 +96,7 @@ export function rewriteModule(source: string): Rewritten {
         if (named !== null) {
           edits.push({ start: node.start, end: declaration.start, text: '' });
           tail.push(`${EXPORTS}.default=${named};`);
+          exported.add(named);
         } else {
           edits.push({ start: node.start, end: declaration.start, text: `${EXPORTS}.default=` });
           if (declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration') {
@@ -103,19 +108,24 @@ export function rewriteModule(source: string): Rewritten {
       case 'ExportNamedDeclaration': {
         if (node.declaration) {
           edits.push({ start: node.start, end: node.declaration.start, text: '' });
-          for (const name of declared(node.declaration)) tail.push(`${EXPORTS}.${name}=${name};`);
+          for (const name of declared(node.declaration)) {
+            tail.push(`${EXPORTS}.${name}=${name};`);
+            exported.add(name);
+          }
         } else {
           edits.push({ start: node.start, end: node.end, text: ';' });
           const from = node.source ? wants(node.source) : -1;
           for (const specifier of node.specifiers) {
-            const exported = property(specifier.exported);
-            if (exported === 'default') hasDefault = true;
+            const name = property(specifier.exported);
+            if (name === 'default') hasDefault = true;
             const local = property(specifier.local);
-            if (from < 0) tail.push(`${EXPORTS}[${JSON.stringify(plain(exported))}]=${local};`);
-            else
+            if (from < 0) {
+              tail.push(`${EXPORTS}[${JSON.stringify(plain(name))}]=${local};`);
+              exported.add(local);
+            } else
               tailOf.push(
                 (imported) =>
-                  `${EXPORTS}[${JSON.stringify(plain(exported))}]=${USE}(${imported[from]})[${JSON.stringify(plain(local))}];`,
+                  `${EXPORTS}[${JSON.stringify(plain(name))}]=${USE}(${imported[from]})[${JSON.stringify(plain(local))}];`,
               );
           }
         }
@@ -140,6 +150,7 @@ export function rewriteModule(source: string): Rewritten {
   return {
     imports,
     hasDefault,
+    changed: changedLater(tree, exported),
     script: (number, imported) =>
       `(function(${EXPORTS},${USE}){"use strict";${head.map((make) => make(imported)).join('')}\n${code}\n;${tail.join('')}${tailOf
         .map((make) => make(imported))
