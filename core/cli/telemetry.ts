@@ -52,7 +52,7 @@ function streamMetrics(statuses: readonly StreamStatus[]): Metrics {
     for (const status of statuses) {
       const stream = status.id;
       const ledger = ledgerNow(status);
-      entered.set(ledger.in, { stream });
+      entered.set(status.checkpoint?.ledger.in ?? 0, { stream });
       for (const fate of FATES) events.set(ledger[fate], { stream, fate });
       pending.set(ledger.pending, { stream });
       bytes.set(status.bytesRead, { stream });
