@@ -253,7 +253,9 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     }
 
     const join = (now: Result, old: Result): Result => {
-      if (now === null) return null;
+      // A row that gives nothing any more: what it gave before is deleted.
+      if (now === null)
+        return old === null ? null : typeof old === 'string' ? `${old}\t` : old.map((one) => `${one}\t`);
       if (typeof now === 'string' && (old === null || typeof old === 'string')) return `${old ?? ''}\t${now}`;
       const out: string[] = [];
       for (const one of old === null ? [] : typeof old === 'string' ? [old] : old) out.push(`${one}\t`);

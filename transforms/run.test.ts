@@ -373,6 +373,19 @@ describe('scope: event', () => {
   });
 });
 
+test('with images: both an update that gives nothing any more deletes what the old row gave', async () => {
+  const update = (n: number, before: Json, after: Json) =>
+    eventOf(n, { op: 'u', before: before as never, after: after as never });
+  const batch = batchOf([
+    update(1, { id: 1, on: true }, { id: 1, on: false }),
+    update(2, { id: 2, on: false }, { id: 2, on: false }),
+  ]);
+  const result = await run('export default (row) => (row.on ? row : null)', batch, { images: 'both' });
+  expect([...result.filtered]).toEqual([1]);
+  expect([...result.from]).toEqual([0]);
+  expect([result.out.op(0), result.out.before(0), result.out.after(0)]).toEqual(['d', '{"id":1,"on":true}', null]);
+});
+
 describe('lifetime', () => {
   test('an aborted signal rejects with its reason, before and during', async () => {
     await using made = await transform('export default (row) => { for (;;); }');
