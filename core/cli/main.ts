@@ -82,6 +82,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 enableCompileCache(); // our own modules and those of workers start twice as fast from the second time on
+// `npm run` changes to the project's folder; paths are meant from where the command was given.
+const from = process.env['INIT_CWD'];
+if (process.env['npm_lifecycle_event'] === 'sluice' && from !== undefined) process.chdir(from);
 const argv = process.argv.slice(2);
 try {
   process.exitCode = await main(argv);
