@@ -21,7 +21,7 @@ export interface ServeOptions {
   metrics(): string;
   /** False: this process cannot recover by itself and should be restarted. */
   live(): Probe;
-  /** False: it works and is not there yet (a stream is starting, or waits for a server). */
+  /** False: it works and is not there yet (a stream is starting), or it will not be (a stream failed). */
   ready(): Probe;
 }
 

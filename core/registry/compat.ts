@@ -19,10 +19,6 @@ const PARTIAL =
   /^(?<op>\^|~>?|>=|<=|>|<|=)?v?(?<major>\d+|[xX*])(?:\.(?<minor>\d+|[xX*]))?(?:\.(?<patch>\d+|[xX*]))?(?:-(?<pre>[0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/;
 const LOWEST: readonly string[] = ['0']; // `-0`, below every other pre-release
 
-export function isVersion(text: string): boolean {
-  return VERSION.test(text);
-}
-
 export function isRange(range: string): boolean {
   return parseRange(range) !== null;
 }

@@ -30,10 +30,6 @@ export function reasonOf(thrown: unknown): string {
   return messageOf(thrown).replace(/^SQLITE_[A-Z_]+: /, '');
 }
 
-export function isReadOnly(thrown: unknown): boolean {
-  return ((thrown as { errno?: number } | null)?.errno ?? 0) % 256 === 8;
-}
-
 /** Whatever stopped the source, as an error that says how to mend it. */
 export function sourceFault(thrown: unknown, path: string): SluiceError {
   return describe(thrown, path, { connect: 'E_SOURCE_CONNECT', work: 'E_SOURCE_READ', end: 'source' });

@@ -77,8 +77,3 @@ export const KIND_NAMES = Object.keys(DECLARED) as readonly ColumnType[];
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
-
-/** A text as SQL. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
-}
