@@ -41,7 +41,7 @@ class OutputFile implements Output {
   #started = 0; // when the file was begun, in ms
   #unsynced = false;
   #newName = false; // the folder has a new entry that is not durable yet
-  #lost: Error | undefined; // the system lost what was written: nothing goes on before restore()
+  #lost: Error | undefined; // what was written is lost, or was never found again: nothing goes on before restore()
 
   constructor(path: string, rotate: Rotation | undefined, log: Logger) {
     this.#path = path;
@@ -53,6 +53,16 @@ class OutputFile implements Output {
     await this.#close();
     this.#lost = undefined;
     this.#unsynced = false;
+    try {
+      await this.#restored(saved);
+    } catch (error) {
+      // The next one to open the file would cut it, and it may be somebody else's.
+      this.#lost = error as Error;
+      throw error;
+    }
+  }
+
+  async #restored(saved: Json | null): Promise<void> {
     const state = toState(saved, this.#path);
     if (saved !== null && state === null) {
       this.#log.warn({}, 'the checkpoint speaks of another file than the one named now: it is appended to');

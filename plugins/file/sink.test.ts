@@ -197,6 +197,9 @@ describe('the checkpoint', () => {
     const saved = await sink.state!.flush();
     await writeFile(path, 'somebody else wrote this long text here\n');
     await expect(sink.state!.restore(saved)).rejects.toMatchObject({ code: 'E_SINK_CONNECT', permanent: true });
+    // whoever goes on all the same (a stream does that does not need the sink) does not cut it either
+    await expect(sink.state!.flush()).rejects.toMatchObject({ code: 'E_SINK_CONNECT' });
+    await expect(sink.write(rowsOf('{"a":3}'), never)).rejects.toMatchObject({ code: 'E_SINK_CONNECT' });
     expect(await text(path)).toBe('somebody else wrote this long text here\n');
     await writeFile(path, '{"a":1}\n');
     await expect(sink.state!.restore(saved)).rejects.toMatchObject({ message: expect.stringContaining('shorter') });
