@@ -21,6 +21,7 @@ export type {
 } from './event.ts';
 export type { HoldTracker } from './key-order.ts';
 export { allOk, holdTracker, inKeyOrder, keyTexts } from './key-order.ts';
+export { pause } from './pause.ts';
 export * from './plugin.ts';
 export type { ConfigSchema, FromSchema, ObjectSchema } from './schema.ts';
 export type { KeySpec, SinkKey } from './sink-key.ts';

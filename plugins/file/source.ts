@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Context, EventBatch, Source, SourceItem } from 'sluice/sdk';
-import { sluiceError } from 'sluice/sdk';
+import { pause, sluiceError } from 'sluice/sdk';
 import { arrayScanner } from './array.ts';
 import { eventBatch, type Origin, rowBatch } from './batches.ts';
 import type { SourceConfig } from './config.ts';
@@ -212,16 +212,4 @@ async function openAgain(path: string, wake: Wake, signal: AbortSignal): Promise
     await wake.wait(signal);
   }
   return null;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -4,6 +4,9 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
+/** A timer cannot wait longer than 2^31 ms: with more it fires at once, for ever. */
+const LONGEST = 2 ** 30;
+
 export interface Wake extends Disposable {
   /** Resolves at the next change, or after the poll interval, or when the signal aborts. */
   wait(signal: AbortSignal): Promise<void>;
@@ -39,7 +42,7 @@ export function wakeOn(path: string, poll: number): Wake {
             ring = undefined;
             resolve();
           };
-          const timer = setTimeout(done, poll);
+          const timer = setTimeout(done, Math.min(poll, LONGEST));
           signal.addEventListener('abort', done, { once: true });
           ring = done;
         });

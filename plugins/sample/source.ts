@@ -3,7 +3,16 @@
 // nothing, so an ack changes nothing and a tap leaves nothing behind.
 // Refuses a position that it never gave.
 
-import { batchOf, type ChangeEvent, type Context, isRow, type Source, type SourceItem, sluiceError } from 'sluice/sdk';
+import {
+  batchOf,
+  type ChangeEvent,
+  type Context,
+  isRow,
+  pause,
+  type Source,
+  type SourceItem,
+  sluiceError,
+} from 'sluice/sdk';
 import type { SourceConfig } from './config.ts';
 import { columns } from './shop.ts';
 import { eventAt, tableAt } from './story.ts';
@@ -78,7 +87,7 @@ function pacer(rate: number): Pacer {
         const now = Math.floor(((performance.now() - start) * rate) / 1000) + 1 - given;
         if (now > burst) start += ((now - burst) * 1000) / rate;
         if (now > 0) return Math.min(now, burst);
-        await pause((given * 1000) / rate - (performance.now() - start), signal);
+        await pause(Math.max(1, (given * 1000) / rate - (performance.now() - start)), signal);
       }
       return 0;
     },
@@ -86,19 +95,4 @@ function pacer(rate: number): Pacer {
       given += events;
     },
   };
-}
-
-/** A timer cannot wait longer than this; it is set again. */
-const LONGEST = 2 ** 30;
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, Math.min(Math.max(1, ms), LONGEST));
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -13,6 +13,7 @@ import {
   type Context,
   type EventBatch,
   messageOf,
+  pause,
   type Source,
   type SourceItem,
   type SourceRequest,
@@ -25,7 +26,6 @@ import { batchOfDrafts } from './drafts.ts';
 import { type Connection, connect, dataVersion, inTransaction, schemaVersion, turns } from './driver.ts';
 import { faultOf, sourceFault } from './faults.ts';
 import { kindOf } from './kinds.ts';
-import { pause } from './pause.ts';
 import { checkPosition, goneError, type SqlitePosition, type TodoTable } from './position.ts';
 import { addTodo, type Progress, position, progressFrom, verified } from './progress.ts';
 import { acknowledge, checkFits, register } from './readers.ts';
