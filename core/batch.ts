@@ -5,7 +5,8 @@
 import type { EnvelopeTexts } from './envelope.ts';
 import { sluiceError } from './errors.ts';
 import type { ChangeEvent, Column, EventBatch, Op, SnapshotRange, SourceInfo, Unreadable } from './event.ts';
-import { canonical, isRow, type Row } from './values.ts';
+import { changedKey, isWholeBefore } from './images.ts';
+import { isRow, type Row } from './values.ts';
 
 const NO_COLUMNS: readonly Column[] = [];
 
@@ -334,25 +335,6 @@ export function parseRow(text: string | null, id: string): Row | null {
 function headOf(event: ChangeEvent): Omit<ChangeEvent, 'before' | 'after' | 'ts_ms'> {
   const { before: _before, after: _after, ts_ms: _ts, ...head } = event;
   return head;
-}
-
-function changedKey(event: Pick<ChangeEvent, 'op' | 'key' | 'before'>): Row | null {
-  if (event.op !== 'u' || event.key === null || event.before === null) return null;
-  const old: Record<string, Row[string]> = {};
-  let changed = false;
-  for (const column of Object.keys(event.key)) {
-    if (!(column in event.before)) return null;
-    old[column] = event.before[column]!;
-    changed ||= canonical(event.before[column]) !== canonical(event.key[column]);
-  }
-  return changed ? old : null;
-}
-
-function isWholeBefore(event: Pick<ChangeEvent, 'key' | 'before'>, columns: readonly Column[] | undefined): boolean {
-  if (event.before === null) return false;
-  const before = event.before;
-  if (columns !== undefined && columns.length > 0) return columns.every((column) => column.name in before);
-  return event.key === null || Object.keys(before).some((column) => !(column in event.key!));
 }
 
 // Good to a few tens of percent, and cheap: strings by their length, everything else a flat price.

@@ -4,9 +4,11 @@
 import {
   batchOfText,
   type Column,
+  changedKeyOfText,
   type EnvelopeTexts,
   type EventBatch,
   isRow,
+  isWholeBeforeText,
   type Json,
   type Row,
   type SourceInfo,
@@ -92,7 +94,7 @@ export function eventBatch(records: Records, tag: string, origin: Origin): Event
     id,
     op: (i) => at(i).op,
     key: (i) => at(i).key,
-    oldKey: (i) => oldKeyOf(at(i)),
+    oldKey: (i) => changedKeyOfText(at(i)),
     source: (i) => {
       if (events[i] === null) return sourceOf(origin, lines[i]!, 0);
       const { source } = at(i);
@@ -105,7 +107,7 @@ export function eventBatch(records: Records, tag: string, origin: Origin): Event
     },
     before: (i) => events[i]?.before ?? null,
     after: (i) => events[i]?.after ?? null,
-    wholeBefore: (i) => isWhole(at(i)),
+    wholeBefore: (i) => isWholeBeforeText(at(i)),
     transaction: (i) => at(i).transaction,
     headers: (i) => at(i).headers,
     ...unreadableOf(failures, id, origin),
@@ -160,32 +162,4 @@ export function timeOf(value: Json | undefined): number {
   if (!/^\d{4}-\d\d-\d\d/.test(iso)) return 0;
   const time = Date.parse(NO_ZONE.test(iso) ? `${iso}Z` : iso);
   return Number.isNaN(time) ? 0 : time;
-}
-
-function oldKeyOf(event: EnvelopeTexts): Row | null {
-  if (event.op !== 'u' || event.key === null || event.before === null) return null;
-  const before = rowOf(event.before);
-  if (before === null) return null;
-  const names = Object.keys(event.key);
-  if (!names.every((name) => Object.hasOwn(before, name))) return null;
-  const old = Object.fromEntries(names.map((name) => [name, before[name]!]));
-  return names.every((name) => JSON.stringify(old[name]) === JSON.stringify(event.key![name])) ? null : old;
-}
-
-// Whole when it has more than the key columns (a line does not say which columns its table has).
-function isWhole(event: EnvelopeTexts): boolean {
-  if (event.before === null) return false;
-  const before = rowOf(event.before);
-  return (
-    before !== null && (event.key === null || Object.keys(before).some((name) => !Object.hasOwn(event.key!, name)))
-  );
-}
-
-function rowOf(text: string): Row | null {
-  try {
-    const row: unknown = JSON.parse(text);
-    return isRow(row) ? row : null;
-  } catch {
-    return null;
-  }
 }

@@ -9,12 +9,10 @@ import { isIP } from 'node:net';
 import {
   batchOfText,
   type Context,
-  canonical,
+  changedKeyOfText,
   codesOf,
-  type EnvelopeTexts,
   type EventBatch,
-  parseRow,
-  type Row,
+  isWholeBeforeText,
   type Source,
   sluiceError,
   type Unreadable,
@@ -151,7 +149,7 @@ function webhookBatch(events: readonly HeldEvent[], config: SourceConfig, stream
     },
     oldKey(i) {
       const r = record(i);
-      return r.is === 'event' ? oldKeyOf(r.event) : null;
+      return r.is === 'event' ? changedKeyOfText(r.event) : null;
     },
     source(i) {
       const r = record(i);
@@ -168,7 +166,7 @@ function webhookBatch(events: readonly HeldEvent[], config: SourceConfig, stream
     },
     wholeBefore(i) {
       const r = record(i);
-      return r.is === 'event' && isWhole(r.event);
+      return r.is === 'event' && isWholeBeforeText(r.event);
     },
     transaction(i) {
       const r = record(i);
@@ -180,20 +178,4 @@ function webhookBatch(events: readonly HeldEvent[], config: SourceConfig, stream
     },
     ...(unreadable.size === 0 ? {} : { unreadable }),
   });
-}
-
-// Of a key change that the sender made: an update whose `before` has other values in the key's columns.
-function oldKeyOf({ id, op, key, before }: EnvelopeTexts): Row | null {
-  if (op !== 'u' || key === null || before === null) return null;
-  const row = parseRow(before, id);
-  const columns = Object.keys(key);
-  if (row === null || !columns.every((column) => Object.hasOwn(row, column))) return null;
-  const old = Object.fromEntries(columns.map((column) => [column, row[column]!]));
-  return canonical(old) === canonical(key) ? null : old;
-}
-
-// Whole when it has more than the key's columns: nobody here knows which columns the sender's table has.
-function isWhole({ id, key, before }: EnvelopeTexts): boolean {
-  const row = parseRow(before, id);
-  return row !== null && (key === null || Object.keys(row).some((column) => !Object.hasOwn(key, column)));
 }
