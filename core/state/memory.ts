@@ -6,6 +6,7 @@ import { sluiceError } from '../errors.ts';
 import type {
   Capture,
   DeadLetter,
+  DeadLetterFilter,
   DeadLetterMark,
   LiveStatus,
   NewDeadLetter,
@@ -77,6 +78,10 @@ function memoryTables(): Tables<WireWrite> {
       note: null,
     });
   };
+  const matching = (asked: DeadLetterFilter): DeadLetter[] => {
+    const filter = normalFilter(asked);
+    return [...letters.values()].filter((letter) => passes(letter, filter));
+  };
   const pending = (stream: string): DeadLetter[] =>
     [...letters.values()].filter((letter) => letter.stream === stream && letter.status === 'pending');
   const request = (number: number): StoredRequest | null => requests[number - 1] ?? null;
@@ -108,10 +113,8 @@ function memoryTables(): Tables<WireWrite> {
     },
     clearCheckpoint: (stream) => void checkpoints.delete(stream),
 
-    listDeadLetters(asked) {
-      const filter = normalFilter(asked);
-      return [...letters.values()].filter((letter) => passes(letter, filter)).slice(0, filter.limit);
-    },
+    listDeadLetters: (filter) => matching(filter).slice(0, filter.limit),
+    countDeadLetters: (filter) => matching(filter).length,
     pendingLetters: (stream) =>
       pending(stream).map(({ place, event_id, source_event_id, table, key }) => ({
         place,

@@ -47,6 +47,7 @@ export interface Letters {
   upsert(fields: readonly Value[]): void;
   mark(marks: readonly DeadLetterMark[], at: string): void;
   list(filter: DeadLetterFilter): DeadLetter[];
+  count(filter: DeadLetterFilter): number;
   pending(stream: string): PendingLetter[];
   bytes(stream: string, place?: Place): number;
 }
@@ -125,27 +126,15 @@ export function letters(db: DatabaseSync): Letters {
       deltas.write(count);
     },
 
-    list(asked) {
-      const filter = normalFilter(asked);
-      const parts: string[] = [];
-      const values: Value[] = [];
-      const where = (part: string, value: Value | undefined): void => {
-        if (value === undefined) return;
-        parts.push(part);
-        values.push(value);
-      };
-      where('stream = ?', filter.stream);
-      where('event_id = ?', filter.event_id);
-      where('status = ?', filter.status);
-      where('code = ?', filter.code);
-      where('place_id = ?', filter.place);
-      where('table_name = ?', filter.table);
-      where('failed_at >= ?', filter.since);
-      where('status_at >= ?', filter.changed_since);
-      where('id > ?', filter.after);
-      where('id in (select value from json_each(?))', filter.ids && JSON.stringify(filter.ids));
-      const sql = `select * from dead_letter ${parts.length > 0 ? `where ${parts.join(' and ')}` : ''} order by id limit ?`;
+    list(filter) {
+      const { where, values } = conditionOf(filter);
+      const sql = `select * from dead_letter ${where} order by id limit ?`;
       return (db.prepare(sql).all(...values, filter.limit ?? -1) as unknown as LetterRow[]).map(letterOf);
+    },
+
+    count(filter) {
+      const { where, values } = conditionOf(filter);
+      return (db.prepare(`select count(*) as n from dead_letter ${where}`).get(...values) as { n: number }).n;
     },
 
     pending: (stream) => (pending.all(stream) as unknown as PendingRow[]).map(pendingOf),
@@ -155,6 +144,30 @@ export function letters(db: DatabaseSync): Letters {
       return (row as { bytes: number } | undefined)?.bytes ?? 0;
     },
   };
+}
+
+/** A filter as SQL. `status` stands in it as text, since an index on pending letters is used only where that can be seen. */
+function conditionOf(asked: DeadLetterFilter): { readonly where: string; readonly values: readonly Value[] } {
+  const filter = normalFilter(asked);
+  const parts: string[] = [];
+  const values: Value[] = [];
+  const and = (part: string, value: Value | undefined): void => {
+    if (value === undefined) return;
+    parts.push(part);
+    values.push(value);
+  };
+  and('stream = ?', filter.stream);
+  and('event_id = ?', filter.event_id);
+  if (filter.status === 'pending') parts.push("status = 'pending'");
+  else and('status = ?', filter.status);
+  and('code = ?', filter.code);
+  and('place_id = ?', filter.place);
+  and('table_name = ?', filter.table);
+  and('failed_at >= ?', filter.since);
+  and('status_at >= ?', filter.changed_since);
+  and('id > ?', filter.after);
+  and('id in (select value from json_each(?))', filter.ids && JSON.stringify(filter.ids));
+  return { where: parts.length > 0 ? `where ${parts.join(' and ')}` : '', values };
 }
 
 // The changes of pending_bytes in one write, summed by place, so that 500 letters of one place cost one statement.

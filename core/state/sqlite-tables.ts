@@ -97,6 +97,7 @@ export function openTables(path: string, patience?: number): SqliteTables {
     clearCheckpoint: (stream) => written(() => void forget.run(stream)),
 
     listDeadLetters: (filter) => read(() => dead.list(filter)),
+    countDeadLetters: (filter) => read(() => dead.count(filter)),
     pendingLetters: (stream) => read(() => dead.pending(stream)),
     deadLetterBytes: (stream, place) => read(() => dead.bytes(stream, place)),
 

@@ -188,8 +188,13 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
           ],
           marks: [{ status: 'ignored', ids: [4] }],
         });
-        const ids = async (filter: Parameters<StateStore['listDeadLetters']>[0]) =>
-          (await store.listDeadLetters(filter)).map((l) => l.id);
+        const ids = async (filter: Parameters<StateStore['listDeadLetters']>[0]) => {
+          const found = (await store.listDeadLetters(filter)).map((l) => l.id);
+          if (filter.limit === undefined) expect(await store.countDeadLetters(filter)).toBe(found.length);
+          return found;
+        };
+        expect(await ids({})).toEqual([1, 2, 3, 4]);
+        expect(await ids({ after: 3 })).toEqual([4]);
         expect(await ids({ stream: 'a' })).toEqual([1, 3, 4]);
         expect(await ids({ ids: [4, 2, 9] })).toEqual([2, 4]);
         expect(await ids({ ids: [] })).toEqual([]);
@@ -207,7 +212,10 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         expect(await ids({ stream: 'a', status: 'pending', code: 'E_TRANSFORM_RUNTIME' })).toEqual([1]);
         expect(await ids({ status: 'ignored', changed_since: '2026-02-01T00:00:00.000Z' })).toEqual([4]);
         expect(await ids({ changed_since: '9999-01-01T00:00:00.000Z' })).toEqual([]);
-        await expect(store.listDeadLetters({ since: 'yesterday' })).rejects.toMatchObject({ code: 'E_USAGE' });
+        for (const since of ['yesterday', '5', '31.01.2026', '2026-13-01', '']) {
+          await expect(store.listDeadLetters({ since }), since).rejects.toMatchObject({ code: 'E_USAGE' });
+          await expect(store.countDeadLetters({ since }), since).rejects.toMatchObject({ code: 'E_USAGE' });
+        }
       }));
 
     test('the bytes are those of the pending letters, by place and in all, and follow every change', () =>

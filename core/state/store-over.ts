@@ -23,6 +23,7 @@ export function storeOver(
     write: async (change) => call('write', toWire(change)),
     clearCheckpoint: (stream) => call('clearCheckpoint', stream),
     listDeadLetters: (filter) => call('listDeadLetters', filter),
+    countDeadLetters: (filter) => call('countDeadLetters', filter),
     pendingLetters: (stream) => call('pendingLetters', stream),
     deadLetterBytes: (stream, place) => call('deadLetterBytes', stream, place),
     addRequest: (request) => call('addRequest', request),

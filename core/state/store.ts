@@ -154,6 +154,8 @@ export interface StateStore extends AsyncDisposable {
   clearCheckpoint(stream: string): Promise<void>;
 
   listDeadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
+  /** How many letters listDeadLetters() would give without a limit; none of them is loaded. */
+  countDeadLetters(filter: Omit<DeadLetterFilter, 'limit'>): Promise<number>;
   pendingLetters(stream: string): Promise<readonly PendingLetter[]>;
   /** Bytes of the pending letters of a stream: at one place, or at all. */
   deadLetterBytes(stream: string, place?: Place): Promise<number>;

@@ -38,7 +38,7 @@ export function identityOf(letter: Pick<NewDeadLetter, 'stream' | 'event_id' | '
 /** Refused rather than answered with nothing, as a time that nobody can read would be. */
 export function normalFilter(filter: DeadLetterFilter): DeadLetterFilter {
   if (filter.since === undefined) return filter;
-  const since = new Date(filter.since);
+  const since = new Date(/^\d{4}-\d\d(-\d\d|$)/.test(filter.since) ? filter.since : Number.NaN);
   if (Number.isNaN(since.getTime())) {
     throw sluiceError('E_USAGE', {
       message: '`since` is no ISO 8601 time',

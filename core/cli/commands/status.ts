@@ -31,11 +31,11 @@ export const command: Command = {
 type Shown = Awaited<ReturnType<typeof statusOf>>;
 
 async function statusOf(stream: StreamConfig, store: StateStore) {
-  const [checkpoint, statuses, locked, pendingLetters] = await Promise.all([
+  const [checkpoint, statuses, locked, deadLetters] = await Promise.all([
     store.loadCheckpoint(stream.id),
     store.statuses(),
     store.isLocked(stream.id),
-    store.pendingLetters(stream.id),
+    store.countDeadLetters({ stream: stream.id, status: 'pending' }),
   ]);
   const live = statuses.find((row) => row.stream === stream.id) ?? null;
   const over = live !== null && OVER.has(live.state);
@@ -50,7 +50,7 @@ async function statusOf(stream: StreamConfig, store: StateStore) {
     position: checkpoint?.position ?? null,
     ledger: ledgerWith(checkpoint, locked && live !== null ? pendingSince(live, checkpoint) : 0),
     lag_ms: locked ? (live?.lag_ms ?? null) : null,
-    dead_letters_pending: pendingLetters.length,
+    dead_letters_pending: deadLetters,
     sinks: Object.fromEntries(Object.entries(checkpoint?.sinks ?? {}).map(([id, sink]) => [id, sink.counts])),
     gaps: checkpoint?.gaps ?? [],
     parked: checkpoint?.parked ?? [],
