@@ -17,10 +17,25 @@ export interface LoadedTransform extends Transform {
   readonly identity: TransformIdentity;
 }
 
+/** What one value became: its results as JSON texts, none for a filtered one. */
+export type FilterAnswer = { readonly outputs: readonly string[] } | { readonly error: SluiceError };
+
+/** A transform over any JSON values, with no stream around it (`sluice apply`). */
+export interface LoadedFilter extends AsyncDisposable {
+  readonly identity: TransformIdentity;
+  /** Texts as they came, with their ids. One answer for each, in order. */
+  apply(
+    values: readonly { readonly id: string; readonly text: string }[],
+    signal: AbortSignal,
+  ): Promise<readonly FilterAnswer[]>;
+}
+
 export interface Languages extends AsyncDisposable {
   readonly names: readonly string[];
   /** Compiles without running anything: every finding with line and column in the author's file. */
   check(rule: TransformRule): Promise<readonly SluiceError[]>;
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */
   create(rule: TransformRule, context: { readonly stream: string; readonly log: Logger }): Promise<LoadedTransform>;
+  /** The same code as a filter. @throws as create does */
+  createFilter(rule: TransformRule, context: { readonly log: Logger }): Promise<LoadedFilter>;
 }

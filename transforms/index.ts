@@ -3,12 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import { isSluiceError, type Logger, type SluiceError, sluiceError } from 'sluice/sdk';
-import type { Languages, LoadedTransform, TransformIdentity } from '../core/languages.ts';
+import type { Languages, LoadedFilter, LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
 import { createSandbox, LoadFailure, type Program, type Sandbox } from '../sandbox/index.ts';
 import { type BridgeOptions, bridge } from './guest.ts';
 import * as javascript from './javascript/index.ts';
 import { bridgeTransform } from './run.ts';
+import { bridgeFilter } from './values.ts';
 
 export interface LanguagesOptions {
   readonly log?: Logger;
@@ -54,6 +55,15 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
       }
     },
+    async createFilter(rule, context): Promise<LoadedFilter> {
+      const { program, identity, place } = await compile(rule, 'value');
+      try {
+        const loaded = await opened().load(program);
+        return bridgeFilter({ rule, identity, loaded, log: context.log, place });
+      } catch (error) {
+        throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
+      }
+    },
     async [Symbol.asyncDispose]() {
       await sandbox?.[Symbol.asyncDispose]();
       sandbox = undefined;
@@ -61,7 +71,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
   };
 }
 
-async function compile(rule: TransformRule): Promise<Compiled> {
+async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule.scope): Promise<Compiled> {
   if (rule.type !== 'javascript' && rule.type !== 'typescript') {
     throw sluiceError('E_NOT_BUILT', { message: `the language "${rule.type}" is not built yet`, at: rule.at });
   }
@@ -74,8 +84,8 @@ async function compile(rule: TransformRule): Promise<Compiled> {
     typescript: rule.type === 'typescript' || javascript.isTypescript(rule.file),
   });
   const bridgeOptions: BridgeOptions = {
-    scope: rule.scope,
-    both: rule.scope === 'row' && rule.images === 'both',
+    scope,
+    both: scope === 'row' && rule.images === 'both',
     keep: rule.state === 'keep',
   };
   const { timeout, memory, output, fan_out, logs, load, depth } = rule.limits;
@@ -87,7 +97,7 @@ async function compile(rule: TransformRule): Promise<Compiled> {
       text,
       limits: { timeout, memory, output, fan_out, logs, load, depth },
       // A state that is kept must not see an event twice, so heads cannot be asked for half-way.
-      heads: rule.scope === 'event' || rule.state === 'keep' ? 'always' : 'on_demand',
+      heads: scope === 'event' || rule.state === 'keep' ? 'always' : 'on_demand',
     },
     identity: { language: rule.type, version: javascript.version, hash: hash.digest('hex') },
     place,
