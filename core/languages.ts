@@ -15,6 +15,10 @@ export interface TransformIdentity {
 
 export interface LoadedTransform extends Transform {
   readonly identity: TransformIdentity;
+  /** Set when too many of its isolates died (limits.deaths). apply() then refuses every event with E_TRANSFORM_PARKED, and runs none. */
+  readonly parked: { readonly reason: string; readonly since: string } | null;
+  /** Ends the parking. */
+  resume(): void;
 }
 
 /** What one value became: its results as JSON texts, none for a filtered one. */

@@ -2,9 +2,11 @@
 // The process that calls this never loads isolated-vm: programs run in child processes (pool.ts, child.ts).
 // Guarantee: every event of a slice gets exactly one answer, whatever the code does to its isolate or its process.
 
+import type { Parked } from './breaker.ts';
 import { createPool } from './pool.ts';
 import type { LossReason, ProgramLimits } from './protocol.ts';
 
+export type { Parked } from './breaker.ts';
 export type { GuestHost, GuestProgram, GuestRun } from './guest/harness.ts';
 export type { ProgramLimits } from './protocol.ts';
 
@@ -30,7 +32,7 @@ export interface Slice {
   time(i: number): number;
 }
 
-export type RefusalReason = 'runtime' | 'output' | 'fan_out' | 'depth' | LossReason | (string & {});
+export type RefusalReason = 'runtime' | 'output' | 'fan_out' | 'depth' | 'parked' | LossReason | (string & {});
 
 export interface Refused {
   readonly why: RefusalReason;
@@ -57,6 +59,10 @@ export interface Answers {
 }
 
 export interface Loaded extends AsyncDisposable {
+  /** Set when too many of its isolates died (limits.deaths): every event is then refused with `parked`, and none is run. */
+  readonly parked: Parked | null;
+  /** Ends the parking. */
+  resume(): void;
   /** @throws whatever `signal` was aborted with */
   run(slice: Slice, options?: { readonly fresh?: boolean; readonly signal?: AbortSignal }): Promise<Answers>;
 }

@@ -23,7 +23,16 @@ async function answerIn(name: string, lay: (modules: string) => void): Promise<s
   cpSync(here, join(project, 'sandbox'), { recursive: true, filter: (path) => !path.endsWith('.test.ts') });
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   lay(join(project, 'node_modules'));
-  const limits = { timeout: 200, memory: 128 << 20, output: 1000, fan_out: 1, logs: 0, load: 5000, depth: 10 };
+  const limits = {
+    timeout: 200,
+    memory: 128 << 20,
+    output: 1000,
+    fan_out: 1,
+    logs: 0,
+    load: 5000,
+    depth: 10,
+    deaths: 30,
+  };
   const program = { guest: '() => (main) => main + main', text: '', heads: 'on_demand', limits };
   writeFileSync(
     join(project, 'main.ts'),

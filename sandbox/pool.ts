@@ -6,11 +6,13 @@
 import { availableParallelism } from 'node:os';
 import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
 import { afterLoss, type Range } from './blame.ts';
+import { type Breaker, createBreaker } from './breaker.ts';
 import {
   type Answers,
   type Loaded,
   LoadFailure,
   type Program,
+  type Refused,
   type Sandbox,
   type SandboxOptions,
   type Slice,
@@ -47,6 +49,7 @@ interface Entry {
   /** A call for each event. */
   apart: boolean;
   jobs: Set<Job>;
+  readonly breaker: Breaker;
 }
 
 interface Sent {
@@ -284,7 +287,22 @@ export function createPool(options: SandboxOptions): Sandbox {
       job.left--;
       return;
     }
+    if (job.program.breaker.died(why)) park(job.program);
+    if (job.over) return;
     waiting.unshift(...afterLoss(work, at).map((range) => ({ ...range, job })));
+  }
+
+  // What is not answered yet is refused, and so is what comes from now on.
+  function park(entry: Entry): void {
+    const { reason, since } = entry.breaker.parked!;
+    options.log?.warn({ reason, since }, 'a transform is parked: too many of its isolates died');
+    for (const job of [...entry.jobs]) {
+      const { answers } = job.collector;
+      for (let i = 0; i < answers.length; i++) answers[i] ??= parkedAnswer(entry);
+      job.left = 0;
+      withdraw(job);
+      job.resolve(finished(job.collector));
+    }
   }
 
   function onEnd(child: Child, why: LossReason, detail: string): void {
@@ -311,7 +329,8 @@ export function createPool(options: SandboxOptions): Sandbox {
 
   async function load(program: Program): Promise<Loaded> {
     const heads = program.heads === 'always';
-    const entry: Entry = { number: ++numbers, program, heads, apart: false, jobs: new Set() };
+    const breaker = createBreaker(program.limits.deaths);
+    const entry: Entry = { number: ++numbers, program, heads, apart: false, jobs: new Set(), breaker };
     programs.set(entry.number, entry);
     // A death while loading is tried once more: it may have been another program's doing.
     let error = '';
@@ -336,6 +355,10 @@ export function createPool(options: SandboxOptions): Sandbox {
     }
     return {
       run: (slice, runOptions = {}) => run(entry, slice, runOptions),
+      get parked() {
+        return breaker.parked;
+      },
+      resume: () => breaker.resume(),
       async [Symbol.asyncDispose]() {
         for (const job of entry.jobs) cancel(job, new Error('the program was disposed'));
         forget(entry);
@@ -352,13 +375,18 @@ export function createPool(options: SandboxOptions): Sandbox {
 
   function cancel(job: Job, reason: unknown): void {
     if (job.over) return;
+    withdraw(job);
+    job.reject(reason);
+  }
+
+  /** Nobody waits for its answers any more. */
+  function withdraw(job: Job): void {
     job.over = true;
     job.program.jobs.delete(job);
     for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i]!.job === job) waiting.splice(i, 1);
     for (const child of children) {
       for (const sent of child.sent) if (sent.work.job === job) child.process.send({ t: 'stop', r: sent.run });
     }
-    job.reject(reason);
   }
 
   function run(
@@ -370,7 +398,8 @@ export function createPool(options: SandboxOptions): Sandbox {
       signal?.throwIfAborted();
       if (ended) throw new Error('the sandbox was disposed');
       const collector: Collector = { answers: new Array(slice.length).fill(undefined), logs: [], dropped: 0 };
-      if (slice.length === 0) return resolve(finished(collector));
+      if (entry.breaker.parked !== null) collector.answers.fill(parkedAnswer(entry));
+      if (slice.length === 0 || entry.breaker.parked !== null) return resolve(finished(collector));
       const onAbort = (): void => cancel(job, signal!.reason);
       const job: Job = {
         program: entry,
@@ -413,4 +442,8 @@ export function createPool(options: SandboxOptions): Sandbox {
       await Promise.all(gone);
     },
   };
+}
+
+function parkedAnswer({ breaker }: Entry): Refused {
+  return refused({ why: 'parked', message: `the transform is parked: ${breaker.parked!.reason}` });
 }

@@ -8,6 +8,8 @@ export interface ProgramLimits extends HarnessLimits {
   readonly memory: number;
   /** How long the program may take to load, in ms. */
   readonly load: number;
+  /** How many of its isolates may die in a minute before it is parked. */
+  readonly deaths: number;
 }
 
 export interface LoadMessage {

@@ -8,7 +8,16 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createSandbox, isRefused, LoadFailure, type Program, type Slice } from './index.ts';
 
-const LIMITS = { timeout: 200, memory: 128 << 20, output: 1 << 20, fan_out: 100, logs: 1000, load: 2000, depth: 100 };
+const LIMITS = {
+  timeout: 200,
+  memory: 128 << 20,
+  output: 1 << 20,
+  fan_out: 100,
+  logs: 1000,
+  load: 2000,
+  depth: 100,
+  deaths: 30,
+};
 const linux = process.platform === 'linux';
 
 /** A program whose run is the body of a function of (main, second, head, host). */

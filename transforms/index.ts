@@ -88,14 +88,16 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
     both: scope === 'row' && rule.images === 'both',
     keep: rule.state === 'keep',
   };
-  const { timeout, memory, output, fan_out, logs, load, depth } = rule.limits;
+  const { timeout, memory, output, fan_out, logs, load, depth, deaths } = rule.limits;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([rule.type, javascript.version, bridgeOptions, rule.limits, code]));
+  hash.update(
+    JSON.stringify([rule.type, javascript.version, bridgeOptions, { ...rule.limits, deaths: undefined }, code]),
+  );
   return {
     program: {
       guest: `(${bridge})(${javascript.guest}, ${JSON.stringify(bridgeOptions)})`,
       text,
-      limits: { timeout, memory, output, fan_out, logs, load, depth },
+      limits: { timeout, memory, output, fan_out, logs, load, depth, deaths },
       // A state that is kept must not see an event twice, so heads cannot be asked for half-way.
       heads: scope === 'event' || rule.state === 'keep' ? 'always' : 'on_demand',
     },

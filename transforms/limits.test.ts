@@ -245,3 +245,43 @@ test('an event is not blamed for what another program did to the process they sh
   expect(failuresOf(second)).toEqual([[1, 'E_TRANSFORM_TIMEOUT']]);
   expect([first.from.length, third.from.length]).toEqual([300, 300]);
 });
+
+describe('deaths', () => {
+  const dies = (which: string): string =>
+    `export default (row) => { if (${which}) { const a = []; for (;;) a.push({ a: [1, 2, 3] }); } return row }`;
+  const limits = { timeout: 20_000, memory: 16 << 20 };
+
+  test('a transform whose isolates die too often is parked with its reason, and others do not notice', async () => {
+    await using bad = await transform(dies('row.id % 2 === 0'), { limits: { ...limits, deaths: 3 } });
+    await using good = await transform('export default (row) => row');
+    const [result, other] = await Promise.all([bad.apply(batchOfIds(40), signal), good.apply(batchOfIds(40), signal)]);
+    expect(failuresOf(other)).toEqual([]);
+    const codes = new Map(failuresOf(result));
+    expect([0, 2, 4].map((i) => codes.get(i))).toEqual(new Array(3).fill('E_TRANSFORM_MEMORY'));
+    expect([...codes.values()].filter((code) => code === 'E_TRANSFORM_PARKED').length).toBe(
+      40 - result.from.length - 3,
+    );
+    expect(bad.parked!.reason).toMatch(/died 4 times in a minute \(memory 4\), and limits.deaths is 3/);
+    expect(Date.parse(bad.parked!.since)).toBeGreaterThan(0);
+    expect(good.parked).toBeNull();
+
+    const next = await bad.apply(batchOfIds(3), signal);
+    expect(failuresOf(next)).toEqual([0, 1, 2].map((i) => [i, 'E_TRANSFORM_PARKED']));
+    expect(next.failed[0]!.error.message).toContain('limits.deaths is 3');
+
+    bad.resume();
+    expect(bad.parked).toBeNull();
+    const again = await bad.apply(
+      batchOfIds(2, () => ({ id: 1 })),
+      signal,
+    );
+    expect(failuresOf(again)).toEqual([]);
+  });
+
+  test('a handful of poison events among many parks nothing', async () => {
+    await using made = await transform(dies('row.id % 100 === 50'), { limits });
+    const result = await made.apply(batchOfIds(1000), signal);
+    expect(failuresOf(result)).toEqual(Array.from({ length: 10 }, (_, i) => [i * 100 + 50, 'E_TRANSFORM_MEMORY']));
+    expect(made.parked).toBeNull();
+  });
+});

@@ -40,6 +40,7 @@ const REASONS: Readonly<Record<string, readonly [string, (rule: TransformRule) =
     ({ limits }) =>
       `the transform took more memory than its limit of ${Math.round(limits.memory / 1048576)} MiB on this event`,
   ],
+  parked: ['E_TRANSFORM_PARKED', () => 'the transform is parked'],
   crash: ['E_TRANSFORM_CRASH', () => 'the transform ended its sandbox on this event'],
 };
 

@@ -279,6 +279,10 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   return {
     identity,
     apply,
+    get parked() {
+      return loaded.parked;
+    },
+    resume: () => loaded.resume(),
     [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose](),
   };
 }

@@ -16,6 +16,7 @@ export const LIMITS: TransformLimits = {
   load: 2000,
   input: 8 << 20,
   depth: 100,
+  deaths: 30,
 };
 
 export type RuleParts = Partial<Omit<TransformRule, 'limits'>> & { readonly limits?: Partial<TransformLimits> };

@@ -286,7 +286,7 @@ export function testStream(given: TestStream): StreamConfig {
         file: '',
         offset: { line: 1, column: 1 },
         dir: '',
-        limits: { timeout: 50, memory: 0, output: 0, fan_out: 0, logs: 0, load: 0, input: 0, depth: 0 },
+        limits: { timeout: 50, memory: 0, output: 0, fan_out: 0, logs: 0, load: 0, input: 0, depth: 0, deaths: 0 },
         error_handling: policy ?? deadLetter,
         plugin: memoryTransform(map),
         config: {},

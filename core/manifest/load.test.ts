@@ -243,6 +243,7 @@ streams:
         load: 500,
         input: 8 * 1024 ** 2,
         depth: 100,
+        deaths: 30,
       },
       error_handling: { on_error: 'dead_letter', max_retries: 3, retry_delay: 100, then: 'dead_letter' },
     });

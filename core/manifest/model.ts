@@ -36,6 +36,8 @@ export interface TransformLimits {
   readonly load: number;
   readonly input: number;
   readonly depth: number;
+  /** Isolates that may die in a minute before the transform is parked. */
+  readonly deaths: number;
 }
 
 /** A transformation that runs user code in the sandbox, or one of a plugin (`plugin` is set and `config` is its own). */

@@ -94,6 +94,7 @@ function rule(code: string, state: 'reset' | 'keep'): TransformRule {
       load: 5000,
       input: 8 << 20,
       depth: 100,
+      deaths: 30,
     },
     error_handling: { on_error: 'dead_letter', max_retries: 0, retry_delay: 0, then: 'dead_letter' },
     at: {},
