@@ -10,8 +10,8 @@ export interface SluiceOptions {
   readonly cwd: string;
   /** Added to the environment of the test; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Its standard input, which ends after it; without one, it is empty. */
-  readonly input?: string;
+  /** Its standard input, which ends after it; without one, it is empty; null: the test writes it. */
+  readonly input?: string | null;
   /** Longer than this is a hang. */
   readonly deadlineMs?: number;
 }
@@ -58,7 +58,7 @@ export function startSluice(args: readonly string[], options: SluiceOptions): Ru
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
   child.stdin.on('error', () => undefined); // it may end without reading what it was given
-  child.stdin.end(options.input ?? '');
+  if (options.input !== null) child.stdin.end(options.input ?? '');
   const said = (): { stdout: string; stderr: string } => ({
     stdout: Buffer.concat(stdout).toString('utf8'),
     stderr: Buffer.concat(stderr).toString('utf8'),

@@ -28,7 +28,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   plugins: { summary: 'list and describe plugins', load: () => import('./commands/plugins.ts') },
   new: { summary: 'make a new pipeline', load: () => import('./commands/new.ts') },
   test: { summary: 'run the tests of transforms', waitsFor: 'the issue on languages and tests' },
-  apply: { summary: 'run a transform as a filter', waitsFor: 'the issue on languages and tests' },
+  apply: { summary: 'run a transform as a filter', load: () => import('./commands/apply.ts') },
   capture: { summary: 'capture events of a stream', waitsFor: 'the issue on languages and tests' },
   types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },
   snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
