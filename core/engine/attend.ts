@@ -1,7 +1,7 @@
 // Works on a stream that no process runs, as a verb does: takes the lock, opens sinks and writer at the last checkpoint,
 // does one thing, closes. The same writer as a running stream's, so the same rules hold.
 
-import { type Checkpoint, emptyLedger } from '../checkpoint.ts';
+import type { Checkpoint } from '../checkpoint.ts';
 import { toSluiceError } from '../errors.ts';
 import type { Json } from '../values.ts';
 import { StreamFailed } from './ends.ts';
@@ -55,13 +55,20 @@ async function alone<T>(
     });
     const checkpoint = takeOver(config, saved, true);
     for (const slot of slots) if (slot.role === 'home') await slot.sink.transactional!.open(config.id);
-    for (const slot of slots) await restoreSlot(slot, checkpoint);
+    for (const slot of slots) {
+      await restoreSlot(slot, checkpoint, (_, error) =>
+        opening.log.warn(
+          { stream: config.id, sink: slot.id, error: error.toJSON() },
+          `sink ${slot.id} could not go back to its last checkpoint: ${error.message}`,
+        ),
+      );
+    }
     const never = new AbortController().signal;
     const writer = openWriter({
       stream: config.id,
       store,
       slots,
-      checkpoint: saved === null ? { ...checkpoint, ledger: emptyLedger } : checkpoint,
+      checkpoint,
       book: await openLetterBook(
         store,
         config.id,
@@ -69,7 +76,7 @@ async function alone<T>(
         checkpoint.saved_at,
       ),
       policy: config.commit_policy,
-      retry: config.retry_policy,
+      retry: { ...config.retry_policy, max_attempts: 1 }, // a verb says what is away, and does not wait for it
       maxLetterBytes: Number.POSITIVE_INFINITY,
       soft: never,
       hard: opening.signal,
@@ -77,6 +84,7 @@ async function alone<T>(
       destinationOf: (place) => destinationOf(config, place),
       requestWaits: async () => false,
       waiting() {},
+      left() {},
       sinkReturned() {},
     });
     try {

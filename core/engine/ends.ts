@@ -14,10 +14,8 @@ export class StreamFailed extends Error {
 /** The source, a sink's transaction or durability, or the state store is not there: wait, restore the sinks, read again from the checkpoint. */
 export class SessionLost extends Error {
   readonly error: SluiceError;
-  readonly of: 'source' | 'sink' | 'state';
-  constructor(of: 'source' | 'sink' | 'state', error: SluiceError) {
+  constructor(error: SluiceError) {
     super(error.message, { cause: error });
-    this.of = of;
     this.error = error;
   }
 }

@@ -17,8 +17,8 @@ export interface LetterBook {
   readonly passed: number;
   /** Asks the store again: letters that were replayed, ignored or superseded have given their room back. */
   recount(held: number): Promise<void>;
-  /** A letter that is made now, of this source event of the group that is being written. */
-  add(letter: NewDeadLetter, source: number): void;
+  /** A letter that is made now, of this source event of the group that is being written. Returns its bytes. */
+  add(letter: NewDeadLetter, source: number): number;
   /** The group's letters are added and its marks taken: what comes now is later than all of it. */
   next(group: Group): void;
   /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. `order`: where the
@@ -26,8 +26,11 @@ export interface LetterBook {
   superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, order?: number): DeadLetterMark[];
   /** Where a letter's event stands among the others: `order` for superseded() when it is replayed. */
   placeInOrder(letter: Pick<NewDeadLetter, 'place' | 'event_id'>): number;
-  /** Letters of before whose events came again in this group and were not added again. */
-  resolved(group: Group): DeadLetterMark[];
+  /**
+   * Letters of before whose events came again in this group and did not fail there again. `lost`: by sink, the outputs that
+   * it missed and that no letter could hold: their letters of before are all there is of them.
+   */
+  resolved(group: Group, lost: ReadonlyMap<string, readonly number[]>): DeadLetterMark[];
   /** Marks that are durable now. */
   marked(marks: readonly DeadLetterMark[]): void;
 }
@@ -99,9 +102,11 @@ export async function openLetterBook(
       return passed;
     },
     add(letter, source) {
-      bytes += letterSize(letter);
+      const size = letterSize(letter);
+      bytes += size;
       before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
       rememberKey({ ...remembered(letter), at: passed + source });
+      return size;
     },
     async recount(held) {
       bytes = (await store.deadLetterBytes(stream)) + held;
@@ -118,13 +123,25 @@ export async function openLetterBook(
       }
       return toMarks(stream, 'superseded', found);
     },
-    resolved(group) {
+    resolved(group, lost) {
       if (before.size === 0) return [];
+      const kept = new Set<string>();
+      for (const [sink, outputs] of lost) {
+        for (const j of outputs) {
+          const source = group.sourceOf(j);
+          kept.add(`${sink} ${source.batch.id(source.index)}`);
+        }
+      }
       const found = new Map<string, Remembered>();
       for (const work of group.works) {
         for (let i = 0; i < work.input.length && before.size > 0; i++) {
           const id = work.input.id(i);
-          for (const [name, letter] of before.get(id) ?? []) found.set(name, letter);
+          for (const [name, letter] of before.get(id) ?? []) {
+            // A sink that is not in the manifest any more did not get it either.
+            const { kind, id: sink } = letter.place;
+            if (kind === 'sink' && (!lost.has(sink) || kept.has(`${sink} ${id}`))) continue;
+            found.set(name, letter);
+          }
           before.delete(id);
         }
       }
@@ -169,11 +186,12 @@ function supersede(
   found: Map<string, Remembered>,
 ): void {
   for (const [name, letter] of letters ?? []) {
-    if (letter.at < at && !descends(id, letter.event_id)) found.set(name, letter);
+    if (letter.at < at && !sameLine(id, letter.event_id)) found.set(name, letter);
   }
 }
 
-function descends(id: string, from: string): boolean {
+// One descends from the other, or they are one.
+function sameLine(id: string, from: string): boolean {
   return id === from || id.startsWith(`${from}/`) || from.startsWith(`${id}/`);
 }
 

@@ -9,7 +9,7 @@ import type { Column, EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain, lastTransformOf } from './chain.ts';
-import { duplicateOutputs } from './deliver.ts';
+import { duplicateOutputs } from './duplicates.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
 import type { Slot } from './slot.ts';
@@ -30,7 +30,7 @@ export interface ReplayResult {
   readonly error?: ErrorData;
   /** The code on disk is not the code that failed. */
   readonly code_changed: boolean;
-  /** Envelope of the input of the step that failed, and of what comes out now. */
+  /** Of a dry run: envelope of the input of the step that failed, and of what comes out now. */
   readonly before: string | null;
   readonly after: readonly string[];
 }

@@ -3,7 +3,7 @@
 
 import { toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
-import type { DeadLetter, StateStore, StoredRequest } from '../state/store.ts';
+import type { StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
@@ -69,6 +69,18 @@ async function perform(request: StoredRequest, to: RequestParts): Promise<Json> 
   throw new Error(`this version of Sluice does not know requests of type ${request.type}`);
 }
 
+/** A crash came between the checkpoint that holds a request and its answer: the request is done, whatever it gave. */
+export async function answerCovered(store: StateStore, stream: string, covered: number): Promise<void> {
+  for (;;) {
+    const next = await store.nextRequest(stream, 0);
+    if (next === null || next.number > covered) return;
+    await store.updateRequest(next.number, 'done', null);
+  }
+}
+
+/** Letters are read so many at a time. */
+const LETTERS_AT_ONCE = 100;
+
 /** Also called by the verb itself, with its own writer, when no process runs the stream. */
 export async function replayRequest(
   body: ReplayBody,
@@ -76,14 +88,21 @@ export async function replayRequest(
   number?: number,
 ): Promise<readonly ReplayResult[]> {
   const { parts, writer, slots } = to;
-  const letters = await lettersOf(parts.store, parts.config.id, body.ids);
   const config = (await parts.reload?.()) ?? parts.config;
   const chain = await openChain({ ...parts, config }, slots);
   try {
-    const replayed = await replayLetters(letters, { chain, writer, slots, force: body.force, signal: parts.hard });
+    const tryParts = { chain, writer, slots, force: body.force, signal: parts.hard };
+    const results: ReplayResult[] = [];
+    const settled: number[] = [];
+    for (let from = 0; from < body.ids.length; from += LETTERS_AT_ONCE) {
+      const ids = body.ids.slice(from, from + LETTERS_AT_ONCE);
+      const letters = await parts.store.listDeadLetters({ stream: parts.config.id, ids });
+      const replayed = await replayLetters(letters, tryParts);
+      results.push(...replayed.results.map(withoutRows));
+      settled.push(...replayed.settled);
+    }
     await writer.commit({ replay: true, ...(number === undefined ? {} : { request: number }) });
     // Only now: a crash in between leaves a letter pending that was delivered, and never one resolved that was not.
-    const { results, settled } = replayed;
     if (settled.length > 0)
       await parts.store.write({ marks: [{ status: 'resolved', ids: settled, note: 'replayed' }] });
     return results;
@@ -92,7 +111,7 @@ export async function replayRequest(
   }
 }
 
-async function lettersOf(store: StateStore, stream: string, ids: readonly number[]): Promise<readonly DeadLetter[]> {
-  if (ids.length === 0) return [];
-  return await store.listDeadLetters({ stream, ids });
+// A result is kept as the answer of its request: the rows of people do not stay there. A dry run shows them.
+function withoutRows(result: ReplayResult): ReplayResult {
+  return { ...result, before: null, after: [] };
 }

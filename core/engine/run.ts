@@ -43,7 +43,15 @@ export function startRun(parts: RunParts): Run {
   const statuses = chosen.map((config) => newStatus(config.id));
   const running = new Set<StreamStatus>();
 
-  const timers = [setInterval(() => void saveStatuses(parts, running), STATUS_EVERY_MS)];
+  let saving = false; // a slow store gets the next row when it has the last
+  const save = (): void => {
+    if (saving) return;
+    saving = true;
+    void saveStatuses(parts, running).finally(() => {
+      saving = false;
+    });
+  };
+  const timers = [setInterval(save, STATUS_EVERY_MS)];
   let idled = false;
   if (parts.untilIdle !== undefined) {
     const limit = parts.untilIdle;

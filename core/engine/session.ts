@@ -1,13 +1,15 @@
 // One session of a stream: from a checkpoint to the end of the source, a stop, or a loss. The loop:
-//   reading       pulls batches from the source into a queue that is bounded in bytes, and starts their transforms at once;
-//   transforming  runs in the sandbox, several batches at a time; the queue keeps their order;
+//   reading       pulls batches from the source and, while there is room, starts their transforms and queues them;
+//   transforming  runs in the sandbox, a few batches at a time; the queue keeps their order and is bounded in bytes;
 //   writing       takes what is ready, joins it up to a few MiB, delivers it, commits, acks; one group at a time.
 // Reading and transforming go on while a group is written. At the sinks there is never more than one group.
 // Invariant 1: source.ack() is called in one place, after writer.commit() has returned.
 
 import { toSluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
 import type { Phase, Source } from '../plugin.ts';
 import type { Json } from '../values.ts';
+import { type ByteRoom, byteRoom } from './byte-room.ts';
 import { applyChain, type Chain } from './chain.ts';
 import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
@@ -15,10 +17,12 @@ import { type WorkQueue, workQueue } from './queue.ts';
 import type { Transformed, Work } from './work.ts';
 import type { Writer } from './writer.ts';
 
-/** A group is joined up to this much, so that fsync, commit and checkpoint stay a small part of the time. */
-const GROUP_BYTES = 4 * 1024 * 1024;
-/** What may be between source and sinks: read, in the sandbox, and being written. */
-const QUEUE_BYTES = 16 * 1024 * 1024;
+/** A group is joined up to this much, inputs and outputs, so that fsync, commit and checkpoint stay a small part of the time. */
+const GROUP_BYTES = 8 * 1024 * 1024;
+/** What may be between source and sinks, inputs and outputs: read, transformed, and being written. */
+const QUEUE_BYTES = 24 * 1024 * 1024;
+/** What may be in the transforms at once: its outputs are not known yet, and may be many times as large. */
+const TRANSFORMING_BYTES = 4 * 1024 * 1024;
 /** An event without text still takes memory. */
 const EVENT_BYTES = 64;
 
@@ -37,7 +41,7 @@ export interface SessionParts {
 
 export interface SessionObserver {
   /** A batch was read. */
-  read(events: number, bytes: number, phase: Phase, lastTs: number): void;
+  read(events: number, bytes: number, phase: Phase): void;
   /** Nothing came for a second, and nothing is wrong: the source is there and has no news. */
   quiet(): void;
   /** A checkpoint covers `events` more. */
@@ -46,11 +50,12 @@ export interface SessionObserver {
 
 /** Returns when the source has ended or the stream was stopped, with everything that was read committed. */
 export async function runSession(parts: SessionParts): Promise<'ended' | 'stopped'> {
-  const queue = workQueue<Work>(parts.queueBytes ?? QUEUE_BYTES);
+  const queue = workQueue<Work>();
+  const room = byteRoom(parts.queueBytes ?? QUEUE_BYTES);
   const lost = new AbortController(); // the session is over before the source is
-  const reading = readAll(parts, queue, AbortSignal.any([parts.soft, lost.signal]), lost.signal);
+  const reading = readAll(parts, queue, room, AbortSignal.any([parts.soft, lost.signal]), lost.signal);
   try {
-    await writeAll(parts, queue);
+    await writeAll(parts, queue, room);
     await reading;
     return parts.soft.aborted ? 'stopped' : 'ended';
   } catch (thrown) {
@@ -58,6 +63,7 @@ export async function runSession(parts: SessionParts): Promise<'ended' | 'stoppe
   } finally {
     lost.abort();
     queue.clear();
+    room.close();
     await parts.writer.abandon();
     await reading.catch(() => undefined); // its error, if any, came through the queue
   }
@@ -66,40 +72,51 @@ export async function runSession(parts: SessionParts): Promise<'ended' | 'stoppe
 async function readAll(
   parts: SessionParts,
   queue: WorkQueue<Work>,
+  room: ByteRoom,
   stop: AbortSignal,
   lost: AbortSignal,
 ): Promise<void> {
-  const transforming = AbortSignal.any([parts.hard, lost]);
+  const ended = AbortSignal.any([parts.hard, lost]);
+  const transforming = byteRoom(TRANSFORMING_BYTES);
   try {
     for await (const item of untilAborted(parts.source.read(parts.writer.checkpoint.position, stop), stop)) {
       const { batch } = item;
+      await room.free();
+      await transforming.free();
+      if (stop.aborted) break; // what could not be taken in is read again
+      parts.observe.read(batch.length, batch.bytes, phaseOf(item.phase, batch.length > 0 && isSnapshot(batch)));
+      const bytes = sizeOf(batch);
       const work: Work = {
         input: batch,
         position: item.open === true ? undefined : item.position,
-        bytes: batch.bytes + EVENT_BYTES * batch.length,
-        transformed: applyChain(parts.chain, batch, transforming),
+        bytes,
+        transformed: applyChain(parts.chain, batch, ended),
         ready: false,
       };
-      work.transformed.then(
-        () => {
-          work.ready = true;
-        },
-        () => undefined, // the writer meets it when it gets there
-      );
-      parts.observe.read(
-        batch.length,
-        batch.bytes,
-        phaseOf(item.phase, batch.length > 0 && isSnapshot(batch)),
-        lastTs(batch),
-      );
-      await queue.push(work, work.bytes);
-      if (stop.aborted) break;
+      room.take(bytes);
+      transforming.take(bytes);
+      queue.push(work);
+      void work.transformed
+        .then(
+          ({ out }) => {
+            const more = out === batch ? 0 : sizeOf(out);
+            work.bytes += more;
+            room.take(more);
+            work.ready = true;
+          },
+          () => undefined, // the writer meets the error when it gets there
+        )
+        .then(() => transforming.give(bytes));
     }
     queue.end();
   } catch (thrown) {
     if (thrown instanceof StreamFailed) queue.end(thrown);
-    else queue.end(new SessionLost('source', toSluiceError(thrown, 'E_SOURCE_READ')));
+    else queue.end(new SessionLost(toSluiceError(thrown, 'E_SOURCE_READ')));
   }
+}
+
+function sizeOf(batch: EventBatch): number {
+  return batch.bytes + EVENT_BYTES * batch.length;
 }
 
 /** The source's batches, ending at once when the signal aborts even if the source takes its time to notice. */
@@ -132,7 +149,7 @@ async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
 
 const SOURCE_END_MS = 5_000;
 
-async function writeAll(parts: SessionParts, queue: WorkQueue<Work>): Promise<void> {
+async function writeAll(parts: SessionParts, queue: WorkQueue<Work>, room: ByteRoom): Promise<void> {
   let lastTsDelivered = 0;
   for (;;) {
     // Not within an open transaction: a request would commit its parts at the position before it.
@@ -150,7 +167,7 @@ async function writeAll(parts: SessionParts, queue: WorkQueue<Work>): Promise<vo
     }
     const position = works.at(-1)!.position;
     if (position !== undefined) await commit(parts, position, lastTsDelivered);
-    for (const work of works) queue.release(work.bytes);
+    for (const work of works) room.give(work.bytes);
     if (parts.hard.aborted) throw new Interrupted();
   }
 }
@@ -163,7 +180,7 @@ async function commit(parts: SessionParts, position: Json, ts: number): Promise<
   try {
     await parts.source.ack(position); // Invariant 1: only now
   } catch (thrown) {
-    throw new SessionLost('source', toSluiceError(thrown, 'E_SOURCE_READ'));
+    throw new SessionLost(toSluiceError(thrown, 'E_SOURCE_READ'));
   }
   parts.observe.committed(events, ts);
 }
@@ -188,17 +205,11 @@ const TICK_MS = 1_000;
 
 // Waits for the next work; while nothing comes, requests are looked for once a second.
 async function takeOrTick(parts: SessionParts, queue: WorkQueue<Work>): Promise<Work | undefined> {
-  const taking = queue.take();
-  for (;;) {
-    let timer: NodeJS.Timeout | undefined;
-    const tick = new Promise<'tick'>((resolve) => {
-      timer = setTimeout(() => resolve('tick'), TICK_MS);
-    });
-    const winner = await Promise.race([taking, tick]).finally(() => clearTimeout(timer));
-    if (winner !== 'tick') return winner;
+  while (!(await queue.filled(TICK_MS))) {
     parts.observe.quiet();
     if (parts.writer.uncommitted === 0) await parts.between();
   }
+  return await queue.take();
 }
 
 function isSnapshot(batch: Work['input']): boolean {

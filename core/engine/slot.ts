@@ -1,7 +1,7 @@
 // A sink as the engine holds it: the plugin's sink, its settings, its counts, and what is known of its absence.
 
 import { type Checkpoint, emptyCounts, type Gap, type SinkCounts } from '../checkpoint.ts';
-import type { SluiceError } from '../errors.ts';
+import { type SluiceError, toSluiceError } from '../errors.ts';
 import type { SinkConfig } from '../manifest/model.ts';
 import type { Sink } from '../plugin.ts';
 import type { Json } from '../values.ts';
@@ -26,9 +26,10 @@ export interface Slot {
   dirty: boolean;
   /** Set while a sink that is not needed is away. */
   away: Away | null;
+  /** It took a group since this session began, and since it was away. */
+  answered: boolean;
+  /** Open: it closes at the first checkpoint after the sink answered. */
   gap: Gap | null;
-  /** Why it is parked, or null. */
-  parked: { readonly reason: string; readonly since: string } | null;
   /** How often in a row it was not there. */
   absences: number;
   /** Resolves when no write that was given up is still under way. */
@@ -66,30 +67,39 @@ export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boole
     dirty: false,
     stale: false,
     away: null,
+    answered: false,
     gap: null,
-    parked: null,
     absences: 0,
     busy: Promise.resolve(),
     probing: null,
   };
 }
 
-/** Back to what the checkpoint says, the sink itself too: what is not covered is read again. */
-export async function restoreSlot(slot: Slot, saved: Checkpoint): Promise<void> {
+/**
+ * Back to what the checkpoint says, the sink itself too: what is not covered is read again. A sink that is not needed and
+ * cannot be restored now does not hold the stream: `refused` is told, and it is restored before its next write.
+ */
+export async function restoreSlot(
+  slot: Slot,
+  saved: Checkpoint,
+  refused: (slot: Slot, error: SluiceError) => void,
+): Promise<void> {
   const kept = saved.sinks[slot.id];
-  const parked = saved.parked.find((entry) => entry.kind === 'sink' && entry.id === slot.id);
   slot.counts = kept?.counts ?? emptyCounts;
   slot.state = kept?.state ?? null;
   slot.gap = saved.gaps.find((gap) => gap.sink === slot.id && gap.to === null) ?? null;
-  slot.parked = parked === undefined ? null : { reason: parked.reason, since: parked.since };
   slot.away = null;
+  slot.answered = false;
   slot.dirty = true;
   slot.absences = 0;
   slot.stale = slot.sink.state !== undefined;
   await slot.busy;
-  // A sink that is not needed and cannot be restored now does not hold the stream: it is restored before its next write.
-  if (slot.needed) await refreshSlot(slot);
-  else await refreshSlot(slot).catch(() => undefined);
+  try {
+    await refreshSlot(slot);
+  } catch (thrown) {
+    if (slot.needed) throw thrown;
+    refused(slot, toSluiceError(thrown, 'E_SINK_WRITE'));
+  }
 }
 
 /** Gives the saved state back to the sink, if that was not done yet. @throws whatever the sink throws */

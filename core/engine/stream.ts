@@ -13,7 +13,7 @@ import { type Chain, lastTransformOf } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
 import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
-import { carryOut, Reposition } from './requests.ts';
+import { answerCovered, carryOut, Reposition } from './requests.ts';
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
 import type { StreamStatus } from './status.ts';
@@ -67,7 +67,7 @@ export async function runStream(parts: StreamParts): Promise<StreamEnd> {
     for (const transform of opened.chain?.steps ?? []) await quietly(parts, transform.transform);
     if (opened.source !== null) await quietly(parts, opened.source);
     for (const slot of opened.slots) await quietly(parts, slot.sink);
-    if (lock !== null) await lock[Symbol.asyncDispose](); // a failed stream releases its lock too
+    if (lock !== null) await quietly(parts, lock); // a failed stream releases its lock too
   }
 }
 
@@ -172,7 +172,17 @@ async function startWriter(
   end: AbortSignal,
 ): Promise<Writer> {
   const { config, store, status } = parts;
-  for (const slot of slots) await restoreSlot(slot, checkpoint);
+  const tellOfSink = (slot: Slot, error: SluiceError, what: string): void =>
+    parts.log.warn({ stream: config.id, sink: slot.id, error: error.toJSON() }, `${what}: ${error.message}`);
+  for (const slot of slots) {
+    await restoreSlot(slot, checkpoint, (_, error) =>
+      tellOfSink(
+        slot,
+        error,
+        `sink ${slot.id} could not go back to its last checkpoint, and gets nothing until it can`,
+      ),
+    );
+  }
   const keyed = slots.some((slot) => slot.sink.keyed);
   const writer: Writer = openWriter({
     stream: config.id,
@@ -202,10 +212,14 @@ async function startWriter(
       status.reason = error;
       parts.log.warn({ stream: config.id, error: error.toJSON() }, `stream ${config.id} waits: ${error.message}`);
     },
+    left(slot, error) {
+      tellOfSink(slot, error, `sink ${slot.id} is away, and the stream goes on without it`);
+    },
     sinkReturned(slot) {
       parts.log.info({ stream: config.id, sink: slot.id }, `sink ${slot.id} is back`);
     },
   });
+  await answerCovered(store, config.id, checkpoint.request);
   // A first checkpoint (no position, all sink states) is saved before the first write (DELIVERY.md, section 2.6).
   if (first) await writer.commit({});
   status.checkpoint = writer.checkpoint;

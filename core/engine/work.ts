@@ -29,7 +29,8 @@ export interface Work {
   readonly input: EventBatch;
   /** Where to resume after it; undefined for a part of an unfinished transaction. */
   readonly position: Json | undefined;
-  readonly bytes: number;
+  /** What it takes in memory: the input, and what the transforms made of it as soon as that is known. */
+  bytes: number;
   readonly transformed: Promise<Transformed>;
   /** True once `transformed` has settled, so that the writer can join what is ready without waiting. */
   ready: boolean;

@@ -14,11 +14,12 @@ import { keyTexts } from '../key-order.ts';
 import type { HomeTransaction } from '../plugin.ts';
 import type { DeadLetter, DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
 import type { Json, Row } from '../values.ts';
-import { type DeliverParts, deliver, type SlotOutcome, settleAt } from './deliver.ts';
+import { holdsStream, settleAt } from './attempt.ts';
+import { type DeliverParts, deliver, type SlotOutcome } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
-import { type LetterParts, letterOf, letterSize } from './letters.ts';
+import { type LetterParts, letterOf } from './letters.ts';
 import { noProgress } from './settle.ts';
 import { addCounts, flushSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
@@ -102,9 +103,8 @@ export function openWriter(parts: WriterParts): Writer {
   let made: { readonly letter: NewDeadLetter; readonly source: number }[] = [];
   const hold = (letter: NewDeadLetter, source: number): void => {
     if (!hasRoom()) throw new StreamFailed(fullError());
-    letterBytes += letterSize(letter);
+    letterBytes += parts.book.add(letter, source);
     made.push({ letter, source });
-    parts.book.add(letter, source);
   };
   // The numbers that the store gives are in the order of the events, whatever place they failed at: replays go by them.
   const inSourceOrder = (): void => {
@@ -125,31 +125,33 @@ export function openWriter(parts: WriterParts): Writer {
     return deadLettered;
   };
 
-  const recordOutcome = (group: Group, outcome: SlotOutcome): void => {
+  /** Returns the outputs that are missed and have no room among the dead letters. */
+  const recordOutcome = (group: Group, outcome: SlotOutcome): readonly number[] => {
     const { slot, progress, missed } = outcome;
     let deadLettered = holdRejected(group, outcome);
     const skipped = progress.exceptions.size - deadLettered;
-    let lost = 0;
+    const lost: number[] = [];
     for (const j of missed) {
       if (!hasRoom()) {
-        lost++;
+        lost.push(j);
         continue;
       }
       deadLettered++;
       hold(sinkLetter(parts, slot, group, j, absentError(slot, outcome.error), 1), group.originOf(j));
     }
-    if (lost > 0) {
+    if (lost.length > 0) {
       slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
-      slot.gap = { ...slot.gap, events: slot.gap.events + lost };
+      slot.gap = { ...slot.gap, events: slot.gap.events + lost.length };
     }
     const out = group.out.length;
     slot.counts = addCounts(slot.counts, {
       out,
-      delivered: out - skipped - deadLettered - lost,
+      delivered: out - skipped - deadLettered - lost.length,
       skipped,
       dead_lettered: deadLettered,
-      missed: lost,
+      missed: lost.length,
     });
+    return lost;
   };
 
   const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome, at?: number): void => {
@@ -170,7 +172,7 @@ export function openWriter(parts: WriterParts): Writer {
         ...(withCheckpoint === null ? {} : { checkpoint: withCheckpoint }),
       })
       .catch((thrown: unknown) => {
-        throw new SessionLost('state', toSluiceError(thrown, 'E_STATE_WRITE'));
+        throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
       });
     parts.book.marked(written.marks);
   };
@@ -202,7 +204,7 @@ export function openWriter(parts: WriterParts): Writer {
         for (const outcome of outcomes) markPassed(group, outcome, at);
         return outcomes;
       }
-      for (const outcome of outcomes) recordOutcome(group, outcome);
+      const lost = new Map(outcomes.map((outcome) => [outcome.slot.id, recordOutcome(group, outcome)]));
       let start = 0;
       for (const work of group.works) {
         for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter, start + failure.source);
@@ -210,7 +212,7 @@ export function openWriter(parts: WriterParts): Writer {
       }
       inSourceOrder();
       for (const outcome of outcomes) markPassed(group, outcome);
-      marks.push(...parts.book.resolved(group));
+      marks.push(...parts.book.resolved(group, lost));
       parts.book.next(group);
       ledger = addLedger(
         ledger,
@@ -234,10 +236,11 @@ export function openWriter(parts: WriterParts): Writer {
     },
     async commit({ position, request, replay }) {
       const back = returned; // taken before the states are: what comes back after that waits for the next checkpoint
+      returned = [];
       await sendLetters(replay);
       const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
-      for (const slot of parts.slots) if (slot.dirty) await flush(slot);
-      returned = returned.filter((mark) => !back.includes(mark));
+      // One that could not be restored holds what nobody covers: its flush would make that the state.
+      for (const slot of parts.slots) if (slot.dirty && !slot.stale) await flush(slot);
       const next = seal({
         ...checkpoint,
         position: position === undefined ? checkpoint.position : position,
@@ -281,9 +284,7 @@ export function openWriter(parts: WriterParts): Writer {
     } catch (thrown) {
       transaction = null;
       const error = toSluiceError(thrown, 'E_SINK_WRITE');
-      throw error.permanent || error.code === 'E_CHECKPOINT_EPOCH'
-        ? new StreamFailed(error)
-        : new SessionLost('sink', error);
+      throw error.permanent || error.code === 'E_CHECKPOINT_EPOCH' ? new StreamFailed(error) : new SessionLost(error);
     }
   }
 
@@ -329,7 +330,7 @@ async function flush(slot: Slot): Promise<void> {
     await flushSlot(slot);
   } catch (thrown) {
     if (!slot.needed) return; // what it took was flushed at once (deliver.ts): the state that it had is still right
-    throw new SessionLost('sink', toSluiceError(thrown, 'E_SINK_WRITE'));
+    throw new SessionLost(toSluiceError(thrown, 'E_SINK_WRITE'));
   }
 }
 
@@ -337,9 +338,9 @@ function openGaps(slots: readonly Slot[]): Gap[] {
   return slots.flatMap((slot) => (slot.gap === null ? [] : [slot.gap]));
 }
 
-// A gap closes when its sink is back: at the checkpoint that is being made.
+// A gap closes when its sink is seen to be back: at the checkpoint that is being made.
 function closedGap(slot: Slot, position: Json): Gap[] {
-  if (slot.gap === null || slot.away !== null || slot.parked !== null) return [];
+  if (slot.gap === null || !slot.answered) return [];
   const gap = { ...slot.gap, to: position };
   slot.gap = null;
   return [gap];
@@ -359,6 +360,6 @@ async function deliverLetters(slot: Slot, letters: readonly NewDeadLetter[], par
       ts_ms: now,
     }),
   );
-  await settleAt(slot, batchOf(events), parts, noProgress(), parts.hard, true);
+  await settleAt(slot, batchOf(events), parts, noProgress(), parts.hard, holdsStream(parts));
   slot.dirty = true;
 }

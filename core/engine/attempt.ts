@@ -1,0 +1,243 @@
+// One group at one sink, by the two ways of waiting: hold() waits as long as it takes, attempt() is given up when its time
+// is over and somebody says that there is enough. Two writes at one sink never overlap.
+
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+import type { ErrorHandling } from '../manifest/model.ts';
+import { isPermanent, usedUp } from './absence.ts';
+import { endProbe, goAway } from './away.ts';
+import { backoffDelay, pause } from './backoff.ts';
+import type { DeliverParts, SlotOutcome } from './deliver.ts';
+import { duplicateOutputs } from './duplicates.ts';
+import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
+import { noProgress, type Progress, settle } from './settle.ts';
+import { flushSlot, refreshSlot, type Slot } from './slot.ts';
+import type { Group } from './work.ts';
+
+/** How the absence of a sink is taken. */
+interface Waiting {
+  /** The stream waits for this sink now: its absence is shown, counted, and gives way to requests. */
+  holds(): boolean;
+  /** It answered. */
+  present?(): void;
+  /** Of the last absence. */
+  sawAbsence?(error: SluiceError): void;
+}
+
+/** The sink is needed: its absence holds the stream. Throws when the stream ends over it. */
+export async function hold(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
+  const progress = noProgress();
+  await endProbe(slot);
+  await settleAt(slot, group.out, parts, progress, parts.hard, holdsStream(parts), duplicateOutputs(slot, group));
+  slot.dirty = true;
+  slot.answered = true;
+  if (!slot.needed) await flushNow(slot); // of a replay: the next group may pass without this sink
+  return { slot, progress, missed: [], error: null };
+}
+
+export function holdsStream(parts: DeliverParts): Waiting {
+  return { holds: () => true, present: () => parts.waiting(null) };
+}
+
+/** When an attempt is given up. */
+export interface GivenUp {
+  /** Aborted: nobody waits for this sink beyond its write_timeout. */
+  readonly enough: AbortSignal;
+  /** Its write_timeout is over, and there is not enough yet. */
+  overdue(error: SluiceError): void;
+  /** The stream waits for sinks that are not there. */
+  isShort(): boolean;
+}
+
+/**
+ * Settled here and durable, or given up: then the sink is away, and `missed` says which outputs it did not take.
+ * What it took must be durable at once: when it goes away, the next checkpoint cannot wait for its flush.
+ */
+export async function attempt(slot: Slot, group: Group, parts: DeliverParts, until: GivenUp): Promise<SlotOutcome> {
+  const before = await endProbe(slot);
+  const progress = noProgress();
+  let error = await withinTimeout(slot, group, parts, progress, until);
+  if (error === null) {
+    slot.answered = true;
+    return { slot, progress, missed: [], error: null };
+  }
+  let missed = progress.open === null ? all(group) : [...progress.open];
+  if (missed.length < group.out.length) {
+    await flushSlot(slot).catch((thrown: unknown) => {
+      error = toSluiceError(thrown, 'E_SINK_WRITE');
+      missed = all(group);
+      startAgain(slot, progress);
+    });
+  }
+  goAway(slot, { group, indices: missed, order: parts.order() }, parts, error, before?.since);
+  return { slot, progress, missed, error };
+}
+
+/** The outcome at a sink that is away and is not asked. */
+export function passedBy(slot: Slot, group: Group, parts: DeliverParts, error: SluiceError): SlotOutcome {
+  const missed = all(group);
+  if (slot.away !== null && missed.length > 0) slot.away.missed = { group, indices: missed, order: parts.order() };
+  return { slot, progress: noProgress(), missed, error };
+}
+
+/** null: all settled and durable; else why not. What still runs then is aborted, and waited for by the slot's next write. */
+async function withinTimeout(
+  slot: Slot,
+  group: Group,
+  parts: DeliverParts,
+  progress: Progress,
+  until: GivenUp,
+): Promise<SluiceError | null> {
+  const limit = new AbortController();
+  const signal = AbortSignal.any([limit.signal, parts.hard]);
+  const running = noProgress(); // a write that was given up must not change what was decided about it
+  let last: SluiceError | null = null;
+  const work = settleDurably(slot, group, parts, running, signal, {
+    holds: until.isShort,
+    sawAbsence(error) {
+      last = error;
+    },
+  }).then(
+    () => 'settled' as const,
+    (thrown: unknown) => {
+      if (thrown instanceof Interrupted) return 'interrupted' as const;
+      throw thrown;
+    },
+  );
+  slot.busy = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  const why = (): SluiceError => last ?? timeoutError(slot);
+  const over = new AbortController(); // the timer must not outlive the group
+  const late = pause(slot.config.write_timeout, AbortSignal.any([parts.hard, over.signal])).then(async () => {
+    if (!until.enough.aborted && !over.signal.aborted && !parts.hard.aborted) until.overdue(why());
+    await aborted(until.enough, parts.hard, over.signal);
+    return 'late' as const;
+  });
+  const winner = await Promise.race([work, late]).finally(() => over.abort());
+  if (winner !== 'settled') limit.abort();
+  for (const [j, exception] of running.exceptions) progress.exceptions.set(j, exception);
+  progress.open = running.open;
+  if (winner === 'settled') return null;
+  // A stop gives nobody up who was still needed: the group is read again.
+  if (parts.hard.aborted || !until.enough.aborted) throw new Interrupted();
+  return why();
+}
+
+async function settleDurably(
+  slot: Slot,
+  group: Group,
+  parts: DeliverParts,
+  progress: Progress,
+  signal: AbortSignal,
+  waiting: Waiting,
+): Promise<void> {
+  for (;;) {
+    await settleAt(slot, group.out, parts, progress, signal, waiting, duplicateOutputs(slot, group));
+    try {
+      await flushSlot(slot);
+      return;
+    } catch (thrown) {
+      startAgain(slot, progress);
+      await waitOut(slot, parts, signal, waiting, toSluiceError(thrown, 'E_SINK_WRITE'), 0);
+    }
+  }
+}
+
+// A failed flush says nothing of what is durable: the sink goes back to its last state, and the whole group is written again.
+function startAgain(slot: Slot, progress: Progress): void {
+  slot.stale = slot.sink.state !== undefined;
+  progress.exceptions.clear();
+  progress.open = null;
+}
+
+/** Settles a batch at one sink. `rejected` are settled without being tried. */
+export async function settleAt(
+  slot: Slot,
+  batch: EventBatch,
+  parts: DeliverParts,
+  progress: Progress,
+  signal: AbortSignal,
+  waiting: Waiting,
+  rejected?: ReadonlyMap<number, SluiceError>,
+): Promise<void> {
+  await slot.busy; // a write that was given up may still be under way
+  await settle(
+    batch,
+    {
+      sinkId: slot.id,
+      policy: policyOf(slot, parts),
+      signal,
+      progress,
+      async write(some, s) {
+        await refreshSlot(slot);
+        return await slot.sink.write(some, s);
+      },
+      present() {
+        slot.absences = 0;
+        waiting.present?.();
+      },
+      absent: (error, leastMs) => waitOut(slot, parts, signal, waiting, error, leastMs),
+    },
+    rejected,
+  );
+}
+
+async function waitOut(
+  slot: Slot,
+  parts: DeliverParts,
+  signal: AbortSignal,
+  waiting: Waiting,
+  error: SluiceError,
+  leastMs: number,
+): Promise<void> {
+  slot.absences++;
+  waiting.sawAbsence?.(error);
+  if (waiting.holds()) {
+    if (isPermanent(error, parts.retry)) throw new StreamFailed(error);
+    if (usedUp(slot.absences, parts.retry)) throw new StreamFailed(attemptsError(slot, error));
+    parts.waiting(error);
+  }
+  await pause(Math.max(leastMs, backoffDelay(parts.retry, slot.absences)), AbortSignal.any([signal, parts.soft]));
+  if (signal.aborted || parts.soft.aborted) throw new Interrupted();
+  if (waiting.holds() && parts.replay !== true && (await parts.requestWaits())) throw new RequestWaits();
+}
+
+export function policyOf(slot: Slot, parts: DeliverParts): ErrorHandling {
+  const policy = slot.config.error_handling;
+  return parts.replay === true ? { ...policy, on_error: 'dead_letter' } : policy;
+}
+
+async function flushNow(slot: Slot): Promise<void> {
+  try {
+    await flushSlot(slot);
+  } catch (thrown) {
+    throw new SessionLost(toSluiceError(thrown, 'E_SINK_WRITE'));
+  }
+}
+
+/** Resolves when one of the signals is aborted. */
+export function aborted(...signals: readonly AbortSignal[]): Promise<void> {
+  const any = AbortSignal.any([...signals]);
+  if (any.aborted) return Promise.resolve();
+  return new Promise((resolve) => any.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+function all(group: Group): number[] {
+  return Array.from({ length: group.out.length }, (_, j) => j);
+}
+
+function timeoutError(slot: Slot): SluiceError {
+  return sluiceError('E_SINK_TIMEOUT', {
+    message: `sink ${slot.id} did not settle a batch within ${slot.config.write_timeout} ms`,
+  });
+}
+
+function attemptsError(slot: Slot, cause: SluiceError): SluiceError {
+  return sluiceError('E_STREAM_ATTEMPTS', {
+    message: `sink ${slot.id} was not there ${slot.absences} times in a row: ${cause.message}`,
+    fix: 'bring it back and run again, or leave out retry_policy.max_attempts to wait for ever',
+    cause,
+  });
+}

@@ -1,0 +1,63 @@
+// A sink that the group did not wait for is away: it is probed with back-off by the last outputs that it missed, and is
+// back when a probe is taken (DELIVERY.md, section 3). One probe at a time, and never beside another write at the sink.
+
+import { pick } from '../batch.ts';
+import type { SluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+import type { WriteResult } from '../plugin.ts';
+import { backoffDelay, pause } from './backoff.ts';
+import type { DeliverParts } from './deliver.ts';
+import { type Away, flushSlot, type Missed, refreshSlot, type Slot } from './slot.ts';
+
+/** `since`: of an absence that a try in between did not end. */
+export function goAway(slot: Slot, missed: Missed, parts: DeliverParts, error: SluiceError, since?: string): void {
+  slot.answered = false;
+  slot.away = { since: since ?? new Date().toISOString(), error, missed, probes: 0, end: new AbortController() };
+  if (since === undefined) parts.left(slot, error);
+  slot.probing = probe(slot, slot.away, parts).finally(() => {
+    slot.probing = null;
+  });
+}
+
+/** Nobody but the caller writes at the sink from here on. Resolves to what was known of its absence. */
+export async function endProbe(slot: Slot): Promise<Away | null> {
+  const { away } = slot;
+  away?.end.abort();
+  slot.away = null;
+  await slot.probing;
+  return away;
+}
+
+async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void> {
+  await slot.busy;
+  const ended = AbortSignal.any([parts.soft, parts.hard, away.end.signal]);
+  while (!ended.aborted) {
+    away.probes++;
+    await pause(backoffDelay(parts.retry, away.probes), ended);
+    if (ended.aborted) return;
+    const { missed } = away;
+    const batch = pick(missed.group.out, missed.indices);
+    const writing = writeAndFlush(
+      slot,
+      batch,
+      AbortSignal.any([ended, AbortSignal.timeout(slot.config.write_timeout)]),
+    );
+    const answered = writing.catch((): readonly WriteResult[] => []);
+    slot.busy = answered.then(() => undefined);
+    const results = await answered;
+    if (!results.some((result) => result.status === 'ok' || result.status === 'reject')) continue;
+    slot.away = null;
+    slot.answered = true;
+    slot.absences = 0;
+    const delivered = missed.indices.filter((_, k) => results[k]?.status === 'ok');
+    parts.returned(slot, missed, new Set(delivered));
+    return;
+  }
+}
+
+async function writeAndFlush(slot: Slot, batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]> {
+  await refreshSlot(slot);
+  const results = await slot.sink.write(batch, signal);
+  await flushSlot(slot);
+  return results;
+}

@@ -1,0 +1,60 @@
+// The group at the sinks of `commit_policy: { quorum: n }`: nobody is needed by name, n of them are. Those who are there try;
+// when so many of them have not settled within their write_timeout that n cannot be made, the ones that are away are called
+// in and the stream waits, and says so. Once n have settled, who is over its time is given up.
+// Guarantee: on return at least `n` sinks have the group settled and durable (invariant 2).
+
+import { type SluiceError, sluiceError } from '../errors.ts';
+import { aborted, attempt, passedBy } from './attempt.ts';
+import type { DeliverParts, SlotOutcome } from './deliver.ts';
+import type { Slot } from './slot.ts';
+import type { Group } from './work.ts';
+
+/** What becomes of the group at each sink; if one of them rejects, the caller aborts `parts.hard`. */
+export function deliverToQuorum(
+  slots: readonly Slot[],
+  group: Group,
+  parts: DeliverParts,
+  n: number,
+): Promise<SlotOutcome>[] {
+  const enough = new AbortController();
+  const short = new AbortController(); // the ones that are away are called in
+  let inTime = 0; // settled, or with time left
+  let settled = 0;
+  if (n <= 0) enough.abort();
+
+  const fallShort = (error: SluiceError): void => {
+    if (short.signal.aborted) return;
+    short.abort();
+    parts.waiting(error);
+  };
+  const until = {
+    enough: enough.signal,
+    overdue(error: SluiceError) {
+      inTime--;
+      if (inTime < n) fallShort(error);
+    },
+    isShort: () => short.signal.aborted && !enough.signal.aborted,
+  };
+  const tryAt = async (slot: Slot): Promise<SlotOutcome> => {
+    inTime++;
+    const outcome = await attempt(slot, group, parts, until);
+    if (outcome.missed.length === 0 && ++settled >= n && !enough.signal.aborted) {
+      enough.abort();
+      if (short.signal.aborted) parts.waiting(null);
+    }
+    return outcome;
+  };
+  const whenCalled = async (slot: Slot, error: SluiceError): Promise<SlotOutcome> => {
+    const outcome = passedBy(slot, group, parts, error);
+    await aborted(enough.signal, short.signal, parts.hard);
+    return until.isShort() && !parts.hard.aborted ? await tryAt(slot) : outcome;
+  };
+
+  const running = slots.map((slot) => (slot.away === null ? tryAt(slot) : whenCalled(slot, slot.away.error)));
+  if (inTime < n) fallShort(slots.find((slot) => slot.away !== null)?.away?.error ?? tooFew(n));
+  return running;
+}
+
+function tooFew(n: number): SluiceError {
+  return sluiceError('E_SINK_ABSENT', { message: `fewer than ${n} sinks are there` });
+}
