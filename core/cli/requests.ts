@@ -7,8 +7,14 @@ import type { Json } from '../values.ts';
 
 const POLL_MS = 100;
 
-/** Tries `alone` (which takes the lock); if a process runs the stream, leaves the request and waits for its result. */
-export async function byRequestOr<T>(store: StateStore, request: NewRequest, alone: () => Promise<T>): Promise<T> {
+/**
+ * The result is null when the request was done by a process that ended before it could say what it gave.
+ * Tries `alone` (which takes the lock); if a process runs the stream, leaves the request and waits for its result. */
+export async function byRequestOr<T>(
+  store: StateStore,
+  request: NewRequest,
+  alone: () => Promise<T>,
+): Promise<T | null> {
   for (;;) {
     try {
       return await alone();
@@ -17,7 +23,7 @@ export async function byRequestOr<T>(store: StateStore, request: NewRequest, alo
     }
     const number = await store.addRequest(request);
     const result = await resultOf(store, request.stream, number);
-    if (result !== undefined) return result as T;
+    if (result !== undefined) return result as T | null;
   }
 }
 
@@ -33,6 +39,8 @@ async function resultOf(store: StateStore, stream: string, number: number): Prom
     if (!(await store.isLocked(stream))) {
       const now = await store.getRequest(number);
       if (now?.status === 'done') return now.result;
+      const checkpoint = await store.loadCheckpoint(stream);
+      if (checkpoint !== null && checkpoint.request >= number) return null; // done, and ended before it could say so
       await store.updateRequest(number, 'failed', {
         code: 'E_REQUEST_FAILED',
         message: 'the process that ran the stream ended',

@@ -22,6 +22,7 @@ import {
   normalFilter,
   noSuchRequest,
   passes,
+  REQUESTS_KEPT,
   type Tables,
   verified,
 } from './tables.ts';
@@ -60,7 +61,8 @@ export function memoryStore(): StateStore {
 function memoryTables(): Tables<WireWrite> {
   const checkpoints = new Map<string, string[]>(); // newest first
   const letters = new Map<string, DeadLetter>(); // in order of their ids
-  const requests: StoredRequest[] = [];
+  const requests = new Map<number, StoredRequest>(); // by number, ascending
+  let lastRequest = 0;
   const status = new Map<string, LiveStatus>();
   const captured = new Map<string, Capture[]>(); // newest first
   let letterIds = 0;
@@ -84,7 +86,7 @@ function memoryTables(): Tables<WireWrite> {
   };
   const pending = (stream: string): DeadLetter[] =>
     [...letters.values()].filter((letter) => letter.stream === stream && letter.status === 'pending');
-  const request = (number: number): StoredRequest | null => requests[number - 1] ?? null;
+  const request = (number: number): StoredRequest | null => requests.get(number) ?? null;
 
   return {
     loadCheckpoint(stream) {
@@ -132,23 +134,21 @@ function memoryTables(): Tables<WireWrite> {
           0,
         ),
 
-    addRequest: (asked) =>
-      requests.push({
-        ...asked,
-        number: requests.length + 1,
-        status: 'waiting',
-        result: null,
-        created_at: new Date().toISOString(),
-      }),
+    addRequest(asked) {
+      const number = ++lastRequest;
+      requests.set(number, { ...asked, number, status: 'waiting', result: null, created_at: new Date().toISOString() });
+      for (const old of requests.values()) {
+        if (old.number <= number - REQUESTS_KEPT && isAnswered(old)) requests.delete(old.number);
+      }
+      return number;
+    },
     nextRequest: (stream, after) =>
-      requests.find(
-        (r) => r.stream === stream && r.number > after && (r.status === 'waiting' || r.status === 'running'),
-      ) ?? null,
+      [...requests.values()].find((r) => r.stream === stream && r.number > after && !isAnswered(r)) ?? null,
     getRequest: request,
     updateRequest(number, to, result) {
       const found = request(number);
       if (found === null) throw noSuchRequest(number);
-      requests[number - 1] = { ...found, status: to, result };
+      requests.set(number, { ...found, status: to, result });
     },
 
     saveStatus: (live) => void status.set(live.stream, live),
@@ -178,4 +178,8 @@ function names(mark: DeadLetterMark, letter: DeadLetter): boolean {
 
 function copy<T>(value: T): T {
   return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}
+
+function isAnswered({ status }: StoredRequest): boolean {
+  return status === 'done' || status === 'failed';
 }

@@ -9,7 +9,7 @@ import { stateError } from './sqlite-errors.ts';
 import { openDatabase, transaction, whenFree } from './sqlite-file.ts';
 import { letters } from './sqlite-letters.ts';
 import type { Capture, LiveStatus, StoredRequest } from './store.ts';
-import { damagedCheckpoint, HISTORY, noSuchRequest, type Tables, verified } from './tables.ts';
+import { damagedCheckpoint, HISTORY, noSuchRequest, REQUESTS_KEPT, type Tables, verified } from './tables.ts';
 import { parseStored, type WireWrite } from './wire.ts';
 
 export interface SqliteTables extends Tables<WireWrite> {
@@ -39,6 +39,7 @@ export function openTables(path: string, patience?: number): SqliteTables {
   const next = db.prepare(`select * from request where stream = ? and number > ? and status in ('waiting', 'running')
     order by number limit 1`);
   const one = db.prepare('select * from request where number = ?');
+  const prune = db.prepare(`delete from request where number <= ? and status in ('done', 'failed')`);
   const answer = db.prepare('update request set status = ?, result = ? where number = ?');
   const setStatus = db.prepare('insert into status values (?, ?) on conflict do update set text = excluded.text');
   const allStatus = db.prepare('select text from status order by stream');
@@ -102,7 +103,11 @@ export function openTables(path: string, patience?: number): SqliteTables {
     deadLetterBytes: (stream, place) => read(() => dead.bytes(stream, place)),
 
     addRequest: ({ stream, type, body }) =>
-      written(() => Number(ask.run(stream, type, JSON.stringify(body), new Date().toISOString()).lastInsertRowid)),
+      written(() => {
+        const { lastInsertRowid } = ask.run(stream, type, JSON.stringify(body), new Date().toISOString());
+        prune.run(Number(lastInsertRowid) - REQUESTS_KEPT);
+        return Number(lastInsertRowid);
+      }),
     nextRequest: (stream, after) => read(() => requestOf(next.get(stream, after))),
     getRequest: (number) => read(() => requestOf(one.get(number))),
     updateRequest: (number, status, result) =>

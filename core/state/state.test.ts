@@ -246,6 +246,19 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
       }));
   });
 
+  test('answered requests are forgotten once a hundred newer ones came, open ones never', () =>
+    withStore(async (store) => {
+      const answered = await store.addRequest({ stream: 'a', type: 'replay', body: null });
+      const open = await store.addRequest({ stream: 'b', type: 'replay', body: null });
+      await store.updateRequest(answered, 'done', null);
+      for (let n = 0; n < 98; n++) await store.addRequest({ stream: 'a', type: 'replay', body: null });
+      expect(await store.getRequest(answered)).not.toBeNull();
+      expect(await store.addRequest({ stream: 'a', type: 'replay', body: null })).toBe(101);
+      expect(await store.getRequest(answered)).toBeNull();
+      await store.addRequest({ stream: 'a', type: 'replay', body: null });
+      expect(await store.getRequest(open)).not.toBeNull();
+    }));
+
   test('requests are numbered over all streams, and the oldest open one above a number is next', () =>
     withStore(async (store) => {
       expect(await store.nextRequest('a', 0)).toBeNull();

@@ -160,6 +160,7 @@ export interface StateStore extends AsyncDisposable {
   /** Bytes of the pending letters of a stream: at one place, or at all. */
   deadLetterBytes(stream: string, place?: Place): Promise<number>;
 
+  /** Returns its number. Of those that are answered only the newest (100 numbers) are kept. */
   addRequest(request: NewRequest): Promise<number>;
   /** The oldest waiting or running request of a stream with a number above `after`. */
   nextRequest(stream: string, after: number): Promise<StoredRequest | null>;

@@ -101,3 +101,6 @@ export function noSuchRequest(number: number): SluiceError {
     fix: 'check its number',
   });
 }
+
+/** Of requests that are answered, the newest so many numbers are kept: what asked has read its answer long before. */
+export const REQUESTS_KEPT = 100;
