@@ -21,13 +21,47 @@ export function worst(codes: readonly number[]): number {
 }
 
 export async function printData(text: string): Promise<void> {
+  await write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+async function write(text: string): Promise<void> {
   await new Promise<void>((resolve) => {
-    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, () => resolve());
+    process.stdout.write(text, () => resolve());
   });
 }
 
 export async function printJson(value: unknown): Promise<void> {
   await printData(JSON.stringify(value, null, 2));
+}
+
+/**
+ * Prints `{ …head, "<name>": [ … ] }` as its items come, so that a list of any length takes the memory of one page. What is
+ * thrown in between ends the list, stands beside it as `error`, and gives the exit code; before the first item it is thrown on.
+ */
+export async function printJsonList(
+  head: object,
+  name: string,
+  pages: AsyncIterable<readonly unknown[]>,
+): Promise<number> {
+  const indented = (value: unknown, by: string): string => JSON.stringify(value, null, 2).replaceAll('\n', `\n${by}`);
+  const members = Object.entries(head).map(([key, value]) => `  ${JSON.stringify(key)}: ${indented(value, '  ')},\n`);
+  const opening = `{\n${members.join('')}  ${JSON.stringify(name)}: [`;
+  let begun = false;
+  let exit = 0;
+  let error = '';
+  try {
+    for await (const page of pages) {
+      const text = page.map((item) => `\n    ${indented(item, '    ')}`).join(',');
+      if (page.length > 0) await write(`${begun ? ',' : opening}${text}`);
+      begun ||= page.length > 0;
+    }
+  } catch (thrown) {
+    if (!begun) throw thrown;
+    exit = exitCodeOf(toSluiceError(thrown));
+    error = `,\n  "error": ${indented(shownError(toSluiceError(thrown)), '  ')}`;
+  }
+  await write(`${begun ? '\n  ]' : `${opening}]`}${error}\n}\n`);
+  return exit;
 }
 
 export function say(text: string): void {
@@ -73,9 +107,13 @@ export function placeText(at: ErrorPlace): string {
   return [at.file, at.line, at.column].filter((part) => part !== undefined).join(':');
 }
 
+/** How wide the columns of a table are. */
+export function widthsOf(rows: readonly (readonly string[])[]): readonly number[] {
+  return rows[0]?.map((_, k) => rows.reduce((most, row) => Math.max(most, row[k]?.length ?? 0), 0)) ?? [];
+}
+
 /** A table with aligned columns; the last column is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, k) => Math.max(...rows.map((row) => row[k]?.length ?? 0))) ?? [];
+export function table(rows: readonly (readonly string[])[], widths = widthsOf(rows)): string {
   return rows
     .map((row) => row.map((cell, k) => (k === row.length - 1 ? cell : cell.padEnd(widths[k]!))).join('  '))
     .join('\n');

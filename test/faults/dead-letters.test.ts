@@ -133,6 +133,27 @@ describe.concurrent('dead-letters list and show', () => {
   });
 });
 
+describe.concurrent('more dead letters than a page holds', () => {
+  it('are listed, counted, tried and ignored to the last one', async () => {
+    const ids = numbered(1203).map((row) => (row as { id: number }).id);
+    await using p = await pipeline(toFile(), { 'in.ndjson': ndjson(numbered(1203)), [CODE]: REFUSES(ids) });
+    expect((await p.run()).code).toBe(0);
+    expect((await p.letters()).map(({ id }) => id)).toEqual(ids);
+    expect(await p.letters('--limit', '501')).toHaveLength(501);
+    expect((await p.status())[0]).toMatchObject({ dead_letters_pending: 1203 });
+    const listed = (await verb(p, 'list')).stdout.trimEnd().split('\n');
+    expect(listed.filter((line) => /^\d+ +pending +s +.* E_TRANSFORM_RUNTIME /.test(line))).toHaveLength(1203);
+    expect(listed).toHaveLength(1204);
+    p.write(CODE, REFUSES([1203]));
+    const { results } = await p.replay('--dry-run');
+    expect(results.map(({ outcome }) => outcome)).toEqual([...new Array(1202).fill('would_pass'), 'failed']);
+    expect((await verb(p, 'replay', '--dry-run', '1202', '1203')).stdout).toMatch(/1 of 2 would pass\n$/);
+    const ignored = JSON.parse((await verb(p, 'ignore', '--status', 'pending', '--json')).stdout);
+    expect(ignored).toEqual({ ignored: ids });
+    expect((await p.status())[0]).toMatchObject({ dead_letters_pending: 0 });
+  });
+});
+
 describe.concurrent('dead-letters ignore', () => {
   it('marks the pending ones with a note, and leaves the ledger', async () => {
     await using p = await withLetters(toFile());
