@@ -99,6 +99,17 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   E_TRANSFORM_ENVELOPE: row('runtime', "The transform changed id, source or transaction, which are the engine's."),
   E_TRANSFORM_PARKED: row('runtime', 'The transform is parked.', 'fix it, then run `sluice resume`'),
 
+  // tests of transforms
+  E_TEST_READ: row('invalid', 'A test file, or an event file that it names, cannot be read.', 'check its path'),
+  E_TEST_SYNTAX: row('invalid', 'A test file is no YAML or JSON.'),
+  E_TEST_INVALID: row('invalid', 'A value of a test file breaks its schema, or contradicts another.'),
+  E_TEST_UNKNOWN_KEY: row('invalid', 'A key of a test file is not known, so it would test nothing.'),
+  E_TEST_TARGET: row(
+    'invalid',
+    'The transform that a test file is for cannot be found.',
+    'name it: `transform: { file: ./…, type: … }`, or `manifest` and `transformation`',
+  ),
+
   // sources and sinks
   E_SOURCE_CONNECT: row('environment', 'The source is not there.'),
   E_SOURCE_READ: row('environment', 'The source stopped giving events.'),

@@ -47,6 +47,8 @@ export interface ReadOptions extends Surroundings {
   readonly secrets: Secrets;
   /** Unresolved placeholders are warnings: for verbs that only look at the state. */
   readonly inspect: boolean;
+  /** Nothing is replaced: `${…}` is text like any other. */
+  readonly literal?: boolean;
 }
 
 export function readDocument(text: string, options: ReadOptions): ManifestDocument {
@@ -240,7 +242,7 @@ export function readDocument(text: string, options: ReadOptions): ManifestDocume
       const long = typeof node.value === 'number' && Number.isInteger(node.value) && !Number.isSafeInteger(node.value);
       return long && source !== undefined ? source : node.value;
     }
-    if (!hasPlaceholder(node.value)) return node.value;
+    if (options.literal === true || !hasPlaceholder(node.value)) return node.value;
     if (CODE.test(pointer)) {
       const found = /\$\{(env|file):/.exec(node.value);
       if (found !== null) {

@@ -224,6 +224,8 @@ function kindOf(schema: AnySchema): string {
       return '`true` or `false`';
     case 'array':
       return 'a list';
+    case 'null':
+      return '`null`';
     default:
       return 'a map of keys and values';
   }
