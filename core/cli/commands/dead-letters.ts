@@ -71,8 +71,8 @@ async function list(pages: Pages, invocation: Invocation): Promise<number> {
   for await (const page of pages) {
     const rows = page.map(rowOf);
     if (widths === null) rows.unshift(['id', 'status', 'stream', 'place', 'event', 'code', 'at', 'message']);
-    const before = widths;
-    widths = widthsOf(rows).map((width, k) => Math.max(width, before?.[k] ?? 0));
+    const own = widthsOf(rows);
+    widths = widths?.map((width, k) => Math.max(width, own[k] ?? 0)) ?? own;
     await printData(table(rows, widths));
   }
   if (widths === null) say('no dead letters');
