@@ -28,6 +28,7 @@ interface Waiting {
 export async function hold(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
   const progress = noProgress();
   await endProbe(slot);
+  await slot.busy;
   await settleAt(slot, group.out, parts, progress, parts.hard, holdsStream(parts), duplicateOutputs(slot, group));
   slot.dirty = true;
   slot.answered = true;
@@ -55,6 +56,7 @@ export interface GivenUp {
  */
 export async function attempt(slot: Slot, group: Group, parts: DeliverParts, until: GivenUp): Promise<SlotOutcome> {
   const before = await endProbe(slot);
+  await slot.busy;
   const progress = noProgress();
   let error = await withinTimeout(slot, group, parts, progress, until);
   if (error === null) {
@@ -152,7 +154,7 @@ function startAgain(slot: Slot, progress: Progress): void {
   progress.open = null;
 }
 
-/** Settles a batch at one sink. `rejected` are settled without being tried. */
+/** Settles a batch at one sink, whose `busy` was waited for. `rejected` are settled without being tried. */
 export async function settleAt(
   slot: Slot,
   batch: EventBatch,
@@ -162,7 +164,6 @@ export async function settleAt(
   waiting: Waiting,
   rejected?: ReadonlyMap<number, SluiceError>,
 ): Promise<void> {
-  await slot.busy; // a write that was given up may still be under way
   await settle(
     batch,
     {

@@ -29,22 +29,27 @@ export interface ReplayBody {
   readonly force: boolean;
 }
 
+/** @throws Reposition, or what ends the session: then the request stays, and is taken up again by the next. */
 export async function carryOut(request: StoredRequest, to: RequestParts): Promise<void> {
-  const { store } = to.parts;
+  let status: 'done' | 'failed' = 'done';
+  let result: Json = null;
+  let moved: Reposition | null = null;
   try {
-    const result = await perform(request, to);
-    await store.updateRequest(request.number, 'done', result);
+    result = await perform(request, to);
   } catch (thrown) {
-    // A loss or the end of the stream is not the request's: it stays, and is taken up again by the next session.
     if (isOfTheStream(thrown)) throw thrown;
     if (thrown instanceof Reposition) {
-      await store.updateRequest(request.number, 'done', null);
-      throw thrown;
+      moved = thrown;
+    } else {
+      status = 'failed';
+      result = toSluiceError(thrown, 'E_REQUEST_FAILED').toJSON() as unknown as Json;
+      await to.writer.commit({ request: request.number, replay: true });
     }
-    const error = toSluiceError(thrown, 'E_REQUEST_FAILED');
-    await to.writer.commit({ request: request.number, replay: true });
-    await store.updateRequest(request.number, 'failed', error.toJSON() as unknown as Json);
   }
+  await to.parts.store.updateRequest(request.number, status, result).catch((thrown: unknown) => {
+    throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
+  });
+  if (moved !== null) throw moved;
 }
 
 function isOfTheStream(thrown: unknown): boolean {

@@ -86,6 +86,8 @@ export interface MemoryTarget {
   /** Called before each write. */
   beforeWrite?(batch: EventBatch): void | Promise<void>;
   beforeRestore?(): void;
+  /** Of a stateful sink; may throw. */
+  beforeFlush?(): void;
   beforeCommit?(): void;
   onCommit?(checkpoint: Checkpoint): void | Promise<void>;
   /** Called with the length of `applied` whenever it may have changed. */
@@ -142,6 +144,7 @@ export function memorySink(
                     to.observe?.(to.applied.length);
                   },
                   async flush() {
+                    to.beforeFlush?.();
                     return to.applied.length;
                   },
                 },
