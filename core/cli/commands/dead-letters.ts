@@ -67,15 +67,15 @@ type Pages = AsyncIterable<readonly DeadLetter[]>;
 
 async function list(pages: Pages, invocation: Invocation): Promise<number> {
   if (invocation.json) return await printJsonList({}, 'dead_letters', pages);
-  let widths: readonly number[] | null = null; // of a later page, wider where it must be
+  let widths: readonly number[] = []; // of a later page, wider where it must be
   for await (const page of pages) {
     const rows = page.map(rowOf);
-    if (widths === null) rows.unshift(['id', 'status', 'stream', 'place', 'event', 'code', 'at', 'message']);
-    const own = widthsOf(rows);
-    widths = widths?.map((width, k) => Math.max(width, own[k] ?? 0)) ?? own;
+    if (widths.length === 0) rows.unshift(['id', 'status', 'stream', 'place', 'event', 'code', 'at', 'message']);
+    const before = widths;
+    widths = widthsOf(rows).map((width, k) => Math.max(width, before[k] ?? 0));
     await printData(table(rows, widths));
   }
-  if (widths === null) say('no dead letters');
+  if (widths.length === 0) say('no dead letters');
   return 0;
 }
 
