@@ -200,6 +200,11 @@ export interface SourcePart<S extends ObjectSchema = ObjectSchema, P extends Jso
   /** The version of the position's format, saved with every checkpoint. */
   readonly positionVersion: number;
   upgradePosition?(position: Json, fromVersion: number): P;
+  /**
+   * Asked of a position that somebody wrote by hand, before it is saved. Throws E_SOURCE_POSITION for what is no position of
+   * this source at all; whether it fits the place (this file, this database) is for read() to say.
+   */
+  checkPosition?(position: Json): void;
 }
 
 export interface SinkPart<S extends ObjectSchema = ObjectSchema> extends Part<S, Sink> {
@@ -222,6 +227,7 @@ interface LoadedPart<T> {
 export interface LoadedSourcePart extends LoadedPart<Source> {
   readonly positionVersion: number;
   upgradePosition?(position: Json, fromVersion: number): Json;
+  checkPosition?(position: Json): void;
 }
 
 export interface LoadedSinkPart extends LoadedPart<Sink> {

@@ -60,6 +60,21 @@ export function sourceChecks(part: LoadedSourcePart, stageOf: () => Promise<Sour
       },
     },
     {
+      name: 'source: checkPosition() takes every position that it gave, and neither it nor read() takes another kind',
+      async run() {
+        if (part.checkPosition === undefined) return;
+        await using stage = await stageOf();
+        const { positions } = await readNew(stage, null, stage.events);
+        for (const { position } of positions) part.checkPosition(jsonCopy(position));
+        const refused = { code: 'E_SOURCE_POSITION' };
+        for (const wrong of ['x', 7, true, [], {}, { kit: 'no position of this source' }]) {
+          const text = JSON.stringify(wrong);
+          assert.throws(() => part.checkPosition?.(wrong), refused, `checkPosition took ${text}`);
+          await assert.rejects(readNew(stage, wrong, 1), refused, `read took ${text}`);
+        }
+      },
+    },
+    {
       name: 'source: reads the same events again from the beginning when nothing was acked',
       async run() {
         await using stage = await stageOf();

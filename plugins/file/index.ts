@@ -6,6 +6,7 @@ import { definePlugin } from 'sluice/sdk';
 import { checkSink, checkSource } from './check.ts';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { sinkNoEffect, sourceNoEffect } from './no-effect.ts';
+import { toPosition } from './position.ts';
 import { fileSink } from './sink.ts';
 import { fileSource } from './source.ts';
 
@@ -28,6 +29,7 @@ export default definePlugin({
   source: {
     config: sourceConfig,
     positionVersion: 1,
+    checkPosition: (position) => void toPosition(position),
     create: fileSource,
     check: checkSource,
     noEffect: sourceNoEffect,

@@ -3,10 +3,27 @@
 // events; a request is answered "kept" only by an ack that covers its last event (invariant 1: the sender is the upstream).
 
 import { randomBytes } from 'node:crypto';
+import { isRow, type Json, sluiceError } from 'sluice/sdk';
 import type { WebhookRecord } from './records.ts';
 
 /** `n`: how many events came before, over all runs of the stream. `at`: when the last of them arrived. */
 export type WebhookPosition = { readonly n: number; readonly at: number };
+
+/**
+ * A saved position, checked. Whoever sets one by hand need only give `{ "n": … }`.
+ * @throws SluiceError E_SOURCE_POSITION
+ */
+export function toPosition(saved: Json): WebhookPosition {
+  const { n, at = 0 } = isRow(saved) ? saved : {};
+  if (isCount(n) && isCount(at)) return { n, at };
+  throw sluiceError('E_SOURCE_POSITION', {
+    message: 'the saved position is none of a webhook',
+    fix: 'set one of the form { "n": 0 }, or clear the checkpoint: what was answered is not sent again in any case',
+    permanent: true,
+  });
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** A request that waits. */
 export interface Waiting {

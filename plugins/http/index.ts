@@ -4,6 +4,7 @@ import { definePlugin } from 'sluice/sdk';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { checkEndpoint, checkPort } from './connect.ts';
 import { placeOf } from './endpoint.ts';
+import { toPosition } from './holding.ts';
 import { sinkNoEffect } from './no-effect.ts';
 import { httpSink } from './sink.ts';
 import { placesOf, webhookSource } from './source.ts';
@@ -13,6 +14,7 @@ export default definePlugin({
   source: {
     config: sourceConfig,
     positionVersion: 1,
+    checkPosition: (position) => void toPosition(position),
     create: (config, context) => webhookSource(config, context),
     check: (config) => checkPort(config),
     place: placesOf,

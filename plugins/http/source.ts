@@ -20,7 +20,7 @@ import {
 import type { SourceConfig } from './config.ts';
 import { listenProblem } from './connect.ts';
 import { placeOf } from './endpoint.ts';
-import { type HeldEvent, holding, type WebhookPosition } from './holding.ts';
+import { type HeldEvent, holding, toPosition, type WebhookPosition } from './holding.ts';
 import { type Intake, intake } from './intake.ts';
 
 /** How long a sender may take for its headers, and for its whole request. */
@@ -49,7 +49,7 @@ export function webhookSource(config: SourceConfig, context: Context): Source<We
 
   return {
     async *read(from, signal) {
-      held.resume(from);
+      held.resume(from === null ? null : toPosition(from));
       if (signal.aborted) return;
       // It stays open between two reads, with the requests that wait; it is closed at the end of the source.
       if (server === null) {

@@ -8,6 +8,7 @@ import {
   type ChangeEvent,
   type Context,
   isRow,
+  type Json,
   pause,
   type Source,
   type SourceItem,
@@ -59,12 +60,14 @@ export function sampleSource(config: SourceConfig, context: Context): Source<Sam
   };
 }
 
-function startOf(from: SamplePosition | null): number {
+/** @throws SluiceError E_SOURCE_POSITION */
+export function startOf(from: Json): number {
   if (from === null) return 0;
-  if (isRow(from) && Number.isSafeInteger(from.n) && from.n >= 0) return from.n;
+  const n = isRow(from) ? from['n'] : null;
+  if (typeof n === 'number' && Number.isSafeInteger(n) && n >= 0) return n;
   throw sluiceError('E_SOURCE_POSITION', {
     message: 'the saved position is none of the sample source',
-    fix: 'run `sluice checkpoint clear`',
+    fix: 'set one of the form { "n": 0 }, or run `sluice checkpoint clear`',
     permanent: true,
   });
 }

@@ -8,7 +8,7 @@ import { sinkConfig, sourceConfig } from './config.ts';
 import { connect, loadDriver, type Mode } from './driver.ts';
 import { sinkFault, sourceFault } from './faults.ts';
 import { sourceNoEffect } from './no-effect.ts';
-import { POSITION_VERSION } from './position.ts';
+import { POSITION_VERSION, toPosition } from './position.ts';
 import { createSink } from './sink.ts';
 import { createSource } from './source.ts';
 
@@ -17,6 +17,7 @@ export default definePlugin({
   source: {
     config: sourceConfig,
     positionVersion: POSITION_VERSION,
+    checkPosition: (position) => void toPosition(position),
     create: createSource,
     check: (config) => checkFile(config.path, 'write', config.busy_timeout, sourceFault),
     noEffect: sourceNoEffect,

@@ -1,7 +1,7 @@
 // Where the source resumes: the change table's seq, and how far a snapshot has come.
 // Guarantee: a position of another database, or one whose changes are gone, is an error and never a silent gap.
 
-import { type SluiceError, sluiceError } from 'sluice/sdk';
+import { isRow, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 
 /** A key value as it is stored: integer (as text), real, text, text that is no UTF-8 (hex), bytes (base64). */
 export type KeyCell = readonly ['i' | 't' | 'x' | 'b', string] | readonly ['r', number];
@@ -37,17 +37,43 @@ export function goneError(what: string): SluiceError {
   });
 }
 
-/** @throws SluiceError E_SOURCE_POSITION when it is none of ours */
-export function checkPosition(value: unknown): SqlitePosition {
-  const position = value as Partial<SqlitePosition> | null;
-  if (
-    typeof position !== 'object' ||
-    position === null ||
-    typeof position.db !== 'string' ||
-    !Number.isSafeInteger(position.seq) ||
-    !Array.isArray(position.tables)
-  ) {
-    throw goneError('it is no position of the sqlite source');
+/**
+ * A saved position, checked.
+ * @throws SluiceError E_SOURCE_POSITION when it is none of ours
+ */
+export function toPosition(saved: Json): SqlitePosition {
+  const p = isRow(saved) ? saved : {};
+  const { db, seq, tables, number, todo, since } = p;
+  const ok =
+    typeof db === 'string' &&
+    isCount(seq) &&
+    isListOf(tables, (name) => typeof name === 'string') &&
+    isCount(number) &&
+    (todo === undefined || isListOf(todo, isTodo)) &&
+    (since === undefined || isCount(since));
+  if (!ok) {
+    throw sluiceError('E_SOURCE_POSITION', {
+      message: 'the position is no position of the sqlite source',
+      fix: 'take one from `sluice checkpoint show --history 100`, or clear the checkpoint to read all rows again',
+      permanent: true,
+    });
   }
-  return position as SqlitePosition;
+  return p as SqlitePosition;
 }
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const isListOf = (value: unknown, each: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(each);
+
+const isTodo = (value: unknown): boolean =>
+  isRow(value) &&
+  typeof value['table'] === 'string' &&
+  (value['after'] === undefined || isListOf(value['after'], isKeyCell));
+
+const isKeyCell = (cell: unknown): boolean =>
+  Array.isArray(cell) &&
+  cell.length === 2 &&
+  (cell[0] === 'r'
+    ? typeof cell[1] === 'number'
+    : ['i', 't', 'x', 'b'].includes(cell[0]) && typeof cell[1] === 'string');

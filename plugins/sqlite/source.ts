@@ -26,7 +26,7 @@ import { batchOfDrafts } from './drafts.ts';
 import { type Connection, connect, dataVersion, inTransaction, schemaVersion, turns } from './driver.ts';
 import { faultOf, sourceFault } from './faults.ts';
 import { kindOf } from './kinds.ts';
-import { checkPosition, goneError, type SqlitePosition, type TodoTable } from './position.ts';
+import { goneError, type SqlitePosition, type TodoTable, toPosition } from './position.ts';
 import { addTodo, type Progress, position, progressFrom, verified } from './progress.ts';
 import { acknowledge, checkFits, register } from './readers.ts';
 import { type Chunk, hasPassed, readChunk } from './snapshot.ts';
@@ -80,7 +80,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
   }
 
   async function* read(from: SqlitePosition | null, signal: AbortSignal): AsyncGenerator<Item> {
-    const saved = from === null ? null : checkPosition(from);
+    const saved = from === null ? null : toPosition(from);
     const progress = await withDb((open) => (context.tap ? startTap(open, wish, saved) : start(open, wish, saved)));
     if (saved === null && config.snapshot === 'initial') addTodo(progress, progress.tables);
     else if (saved !== null) meetTables(progress, saved.tables);

@@ -3,7 +3,7 @@
 import { createInterface } from 'node:readline/promises';
 import { clearCheckpoint, setPosition } from '../../engine/attend.ts';
 import type { Opening } from '../../engine/open.ts';
-import { sluiceError } from '../../errors.ts';
+import { sluiceError, toSluiceError } from '../../errors.ts';
 import type { Manifest, StreamConfig } from '../../manifest/model.ts';
 import type { StateStore } from '../../state/store.ts';
 import type { Json } from '../../values.ts';
@@ -92,6 +92,12 @@ async function set(opening: Opening, invocation: Invocation): Promise<number> {
     throw sluiceError('E_USAGE', { message: '--position is no JSON', fix: 'quote it for the shell' });
   }
   const { store, config } = opening;
+  try {
+    if (position !== null) config.source.plugin.source!.checkPosition?.(position);
+  } catch (thrown) {
+    const { message, fix } = toSluiceError(thrown);
+    throw sluiceError('E_SOURCE_POSITION', { message, ...(fix === undefined ? {} : { fix }), class: 'invalid' });
+  }
   const before = await store.loadCheckpoint(config.id).catch(() => null); // a damaged one is what this mends
   if (
     !(await sure(
