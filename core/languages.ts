@@ -3,7 +3,7 @@
 
 import type { SluiceError } from './errors.ts';
 import type { TransformRule } from './manifest/model.ts';
-import type { Logger, Transform } from './plugin.ts';
+import type { Lane, Logger, Transform } from './plugin.ts';
 
 /** What a transform is, for dead letters and captures: the same hash means the same results. */
 export interface TransformIdentity {
@@ -13,8 +13,18 @@ export interface TransformIdentity {
   readonly hash: string;
 }
 
+/** Which way a transform runs, where its language has several, and how often events had to leave it. */
+export interface LaneReport extends Lane {
+  /** Events that went in. */
+  readonly events: number;
+  /** Of these, the ones that a slower way answered. */
+  readonly deopts: number;
+}
+
 export interface LoadedTransform extends Transform {
   readonly identity: TransformIdentity;
+  /** As it is now. null: the language has one way only. */
+  lane(): LaneReport | null;
   /** Set when too many of its isolates died (limits.deaths). apply() then refuses every event with E_TRANSFORM_PARKED, and runs none. */
   readonly parked: { readonly reason: string; readonly since: string } | null;
   /** Ends the parking. */

@@ -2,7 +2,7 @@
 // Written as consequences: each comment says what the engine will do. Everything here is exported from sluice/sdk.
 
 import type { Checkpoint } from './checkpoint.ts';
-import type { SluiceError } from './errors.ts';
+import type { ErrorPlace, SluiceError } from './errors.ts';
 import type { EventBatch } from './event.ts';
 import type { FromSchema, ObjectSchema } from './schema.ts';
 import type { Json } from './values.ts';
@@ -163,23 +163,100 @@ export interface Transform extends AsyncDisposable {
   apply(batch: EventBatch, signal: AbortSignal, options?: { readonly fresh?: boolean }): Promise<TransformResult>;
 }
 
-/** A language's host side: turns what the author wrote into the text that its guest bundle runs. */
+// ---- languages ----
+
+/**
+ * A language: makes of what an author wrote a program of the sandbox. The host side compiles and checks, and never runs the
+ * author's code; the guest side is one self-contained script.
+ */
 export interface Language {
+  /** What a manifest says as `type`. */
   readonly name: string;
-  /** Distinguishes results of different versions: stored with dead letters. */
-  readonly version: string;
-  /** @throws SluiceError E_TRANSFORM_SYNTAX with line and column in the author's text */
-  compile(source: string, options: CompileOptions): { readonly text: string };
-  /** One self-contained script for the isolate. */
-  readonly guest: string;
+  /** The settings of a transformation that are the language's own; absent: none. */
+  readonly config?: ObjectSchema;
+  /** @throws SluiceError E_TRANSFORM_SYNTAX with line and column in the author's file */
+  compile(source: LanguageSource): CompiledSource | Promise<CompiledSource>;
 }
 
-export interface CompileOptions {
-  /** The author's file, as it should stand in errors. */
+export interface LanguageSource {
+  readonly source: string;
+  /** The author's file, as it should stand in errors: the manifest for inline code. */
   readonly file: string;
+  /** Where the source begins in that file, both from 1. */
+  readonly offset: { readonly line: number; readonly column: number };
+  /** Absolute: what relative paths in the source begin at. */
+  readonly dir: string;
   readonly scope: 'row' | 'event';
-  readonly typescript: boolean;
+  /** Decoded by the language's own `config`. */
+  readonly config: Json;
 }
+
+export interface CompiledSource {
+  /** A script that evaluates to a GuestLanguage. It may use nothing from outside of itself. */
+  readonly guest: string;
+  /** What that function is given. */
+  readonly text: string;
+  /** Of the language: another version may give other results. Stored with dead letters and captures. */
+  readonly version: string;
+  /** Everything that the author wrote, helper files too: with the version it is the transform's identity. */
+  readonly code: readonly string[];
+  /** Which of the language's ways of running was taken, where it has several. */
+  readonly lane?: Lane;
+  /** From a place in the guest (a module's number, line, column) to the author's file. Absent: module 0 is the source. */
+  place?(module: number, line: number, column: number): ErrorPlace;
+}
+
+/** A way of running that a language chose for one transform. */
+export interface Lane {
+  readonly name: string;
+  /** Why it is not the fastest one. */
+  readonly why?: string;
+}
+
+/** What a guest script is given besides the compiled text; the author's code never sees it. */
+export interface LanguageHost {
+  /** Makes the error that fails the event; `place` is module, line and column, as CompiledSource.place takes them. */
+  refuse(why: string, message: string, more?: RefusalDetails): Error;
+  /** Throws the event's dice from the start again. */
+  reseed(): void;
+  /** Counts the running event as one that had to leave the transform's lane. */
+  deopt(): void;
+}
+
+export interface RefusalDetails {
+  readonly place?: readonly [module: number, line: number, column: number];
+  /** The language's own code of the error. */
+  readonly code?: string;
+}
+
+/**
+ * From the compiled text to a body, which is run anew for each event (once with `state: keep`) and gives the function.
+ * `values`: it takes the parsed row or event and gives a value, an array of them, or null or undefined.
+ * `texts`: it takes JSON text and gives JSON text, for languages that keep the bytes of what they do not touch.
+ */
+export type GuestLanguage = (
+  text: string,
+  host: LanguageHost,
+) => (() => unknown) | { readonly values: () => ValueFunction } | { readonly texts: () => TextFunction };
+
+export interface GuestContext {
+  readonly event: unknown;
+  readonly log: unknown;
+}
+
+/** Where an input came from: for a second try after one that may have changed it. */
+export interface GuestSource {
+  /** The texts that the input and the context were, or are, parsed from. */
+  readonly texts: readonly (string | null)[];
+  again(): { readonly input: unknown; readonly context: GuestContext };
+}
+
+export type ValueFunction = (input: unknown, context: GuestContext, source: GuestSource) => unknown;
+
+export type TextFunction = (
+  input: string,
+  context: GuestContext,
+) => null | string | readonly string[] | Promise<null | string | readonly string[]>;
 
 // ---- the definition ----
 

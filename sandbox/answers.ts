@@ -31,6 +31,7 @@ export interface Collector {
   readonly answers: (Answer | undefined)[];
   readonly logs: LogLine[];
   dropped: number;
+  deopts?: number;
 }
 
 /**
@@ -50,8 +51,9 @@ export function readAnswers(text: string, first: number, count: number, shift: n
         status === 48 ? line : status === 50 ? null : status === 51 ? line.split('\x1e') : refused(JSON.parse(line));
     }
     for (let i = count + 1; i < lines.length; i++) {
-      const entry = JSON.parse(lines[i]!) as number | [number, LogLine['level'], LogLine['place'], string];
+      const entry = JSON.parse(lines[i]!) as number | [number, LogLine['level'] | 'deopt', LogLine['place'], string];
       if (typeof entry === 'number') into.dropped += entry;
+      else if (entry[1] === 'deopt') into.deopts = (into.deopts ?? 0) + 1;
       else into.logs.push({ index: shift + entry[0], level: entry[1], place: entry[2], text: entry[3] });
     }
   } catch {
@@ -61,10 +63,20 @@ export function readAnswers(text: string, first: number, count: number, shift: n
 }
 
 export function refused(value: unknown): Refused {
-  const { why, message, place } = value as Partial<Refused>;
-  return { why: why ?? 'crash', message: message ?? '', place: place ?? null };
+  const { why, message, place, code } = value as Partial<Refused>;
+  return {
+    why: why ?? 'crash',
+    message: message ?? '',
+    place: place ?? null,
+    ...(typeof code === 'string' ? { code } : {}),
+  };
 }
 
 export function finished(collector: Collector): Answers {
-  return { answers: collector.answers as Answer[], logs: collector.logs, dropped: collector.dropped };
+  return {
+    answers: collector.answers as Answer[],
+    logs: collector.logs,
+    dropped: collector.dropped,
+    deopts: collector.deopts ?? 0,
+  };
 }

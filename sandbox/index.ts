@@ -7,7 +7,7 @@ import { createPool } from './pool.ts';
 import type { LossReason, ProgramLimits } from './protocol.ts';
 
 export type { Parked } from './breaker.ts';
-export type { GuestHost, GuestProgram, GuestRun } from './guest/harness.ts';
+export type { GuestHost, GuestProgram, GuestRun, RefusalDetails } from './guest/harness.ts';
 export type { ProgramLimits } from './protocol.ts';
 
 /** What runs: a script that evaluates to a GuestProgram, and the text that it is given. */
@@ -39,6 +39,8 @@ export interface Refused {
   readonly message: string;
   /** The number of the module (as the compiled text numbers them), line and column. */
   readonly place: readonly [number, number, number] | null;
+  /** The code that the error has in the program's own language. */
+  readonly code?: string;
 }
 
 /** null: filtered; a text: one output; texts: a fan-out. */
@@ -56,6 +58,8 @@ export interface Answers {
   readonly logs: readonly LogLine[];
   /** Log lines beyond limits.logs, which are gone. */
   readonly dropped: number;
+  /** Events that left their program's fast way. */
+  readonly deopts: number;
 }
 
 export interface Loaded extends AsyncDisposable {

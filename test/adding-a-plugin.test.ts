@@ -64,6 +64,52 @@ streams:
 `,
   );
 });
+beforeAll(() => {
+  mkdirSync(project.at('plugins', 'picker'));
+  writeFileSync(
+    project.at('plugins', 'picker', 'package.json'),
+    JSON.stringify({
+      name: 'sluice-plugin-picker',
+      version: '1.0.0',
+      description: 'a language that is a list of columns',
+      private: true,
+      type: 'module',
+      sluice: { plugin: './index.ts', api: '^1.0.0', name: 'picker', provides: ['language'] },
+    }),
+  );
+  writeFileSync(
+    project.at('plugins', 'picker', 'index.ts'),
+    `// A language: each line is a column that is kept.
+import { definePlugin, sluiceError } from 'sluice/sdk';
+
+const guest = \`(text) => {
+  const { columns, prefix } = JSON.parse(text);
+  return () => (row) => Object.fromEntries(columns.map((name) => [prefix + name, row[name]]));
+}\`;
+
+export default definePlugin({
+  name: 'picker',
+  language: {
+    name: 'picker',
+    config: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { prefix: { type: 'string', default: '', description: 'Put before every name.' } },
+    },
+    compile({ source, file, offset, config }) {
+      const columns = source.trim().split('\\n');
+      const bad = columns.findIndex((name) => !/^[a-z_]+$/.test(name));
+      if (bad >= 0) {
+        const at = { file, line: offset.line + bad, column: offset.column };
+        throw sluiceError('E_TRANSFORM_SYNTAX', { message: \`"\${columns[bad]}" is no column\`, at });
+      }
+      return { guest, text: JSON.stringify({ columns, ...config }), version: '1', code: [source] };
+    },
+  },
+});
+`,
+  );
+});
 afterAll(() => project[Symbol.dispose]());
 
 function sluice(...args: string[]) {
@@ -100,4 +146,44 @@ test('a wrong setting of it is found by its schema', () => {
   const run = sluice('validate', project.at('wrong.yaml'));
   expect(run.status).toBe(2);
   expect(run.stdout + run.stderr).toContain('paths');
+});
+
+function pickerManifest(code: string, more = ''): string {
+  return `version: 1
+service: { state: { type: memory } }
+transformations:
+  - id: pick
+    type: picker
+${more}    code: |
+${code}
+streams:
+  - id: shop
+    source: { type: sample, events: 30 }
+    transformations: [pick]
+    sinks: [{ id: out, type: file, path: ./picked.ndjson }]
+`;
+}
+
+test('a language is a plugin too: its transform runs in the sandbox, with the settings that its schema has', () => {
+  writeFileSync(
+    project.at('picker.yaml'),
+    pickerManifest('      id\n', '    prefix: its_\n    limits: { depth: 7 }\n'),
+  );
+  const run = sluice('run', project.at('picker.yaml'));
+  expect(run.status, run.stderr).toBe(0);
+  const lines = readFileSync(project.at('picked.ndjson'), 'utf8').trim().split('\n');
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(Object.keys(JSON.parse(line) as object)).toEqual(['its_id']);
+});
+
+test('its errors stand at their line and column in the manifest, and a wrong setting of it is found by its schema', () => {
+  writeFileSync(project.at('bad-picker.yaml'), pickerManifest('      id\n      N°\n'));
+  const run = sluice('validate', project.at('bad-picker.yaml'), '--json');
+  expect(run.status).toBe(2);
+  expect(run.stdout).toContain('"N°\\" is no column');
+  expect(run.stdout).toMatch(/"line":\s*8,\s*"column":\s*7/);
+  writeFileSync(project.at('odd-picker.yaml'), pickerManifest('      id\n', '    prefixes: x\n'));
+  const odd = sluice('validate', project.at('odd-picker.yaml'));
+  expect(odd.status).toBe(2);
+  expect(odd.stdout + odd.stderr).toContain('prefixes');
 });

@@ -2,10 +2,8 @@
 // and texts out of what it returns. Sent to the isolate as text, so it uses nothing from outside of its body.
 // Guarantee: what comes out is the JSON text of a valid row or event, or a refusal that says what is wrong with it.
 
+import type { GuestContext, GuestLanguage, TextFunction, ValueFunction } from 'sluice/sdk';
 import type { GuestHost, GuestProgram, GuestRun } from '../sandbox/index.ts';
-
-/** What a language's guest script evaluates to: from the compiled text to the module's body, run anew for each event. */
-export type GuestLanguage = (text: string) => () => unknown;
 
 export interface BridgeOptions {
   /** `value`: any JSON in, any JSON out (`sluice apply`). */
@@ -26,14 +24,17 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     type Handler = (input: unknown, ctx: object) => unknown;
     type Result = null | string | string[];
 
-    const body = language(text);
-    const handlerOf = (): Handler => {
+    const { refuse, reseed, deopt } = host;
+    const made = language(text, { refuse, reseed, deopt });
+    const body = typeof made === 'function' ? made : 'values' in made ? made.values : made.texts;
+    const handlerOf = (): unknown => {
       const found = body();
       if (typeof found !== 'function')
         throw host.refuse('shape', 'the module has no `export default` that is a function');
-      return found as Handler;
+      return found;
     };
     const kept = handlerOf();
+    const handler = (): Handler => (options.keep ? kept : handlerOf()) as Handler;
 
     class Context {
       #main: string | null;
@@ -219,36 +220,62 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       return value;
     };
 
-    const later = async (promise: unknown, finish: (value: unknown) => Result): Promise<Result> =>
-      finish(await promise);
-    const settle = (value: unknown, finish: (value: unknown) => Result): Result | Promise<Result> =>
+    type Finish = (value: unknown) => Result;
+    const later = async (promise: unknown, finish: Finish): Promise<Result> => finish(await promise);
+    const settle = (value: unknown, finish: Finish): Result | Promise<Result> =>
       value instanceof Promise ? later(value, finish) : finish(value);
 
-    if (options.scope === 'value') {
-      return (main, second, head) => {
-        const handler = options.keep ? kept : handlerOf();
-        return settle(handler(input(main!), new Context(main, second, head)), (result) =>
-          each(result, (value) => write(value)),
-        );
-      };
-    }
+    const textOf = (value: unknown, what: string): string => {
+      if (typeof value !== 'string') throw host.refuse('output', `${what} is no JSON text`);
+      if (options.scope !== 'value' && value[0] !== '{') throw host.refuse('output', `${what} must be an object`);
+      return value;
+    };
+    const eventText = (value: unknown, what: string): string => event(parse(textOf(value, what)), what);
 
-    if (options.scope === 'event') {
-      return (main, second, head) => {
-        if (main !== null) input(main);
-        if (second !== null) input(second);
-        const handler = options.keep ? kept : handlerOf();
-        const ctx = new Context(main, second, head);
-        return settle(handler(eventOf(main, second, head!), ctx), (result) => each(result, event));
+    // One value of the event through the function. Kinds of function differ in what they take, so there is one of these each.
+    // An old image (`images: both`) is the main text of its call, and has the whole event as its context.
+    type Texts = readonly [main: string | null, second: string | null, head: string | null];
+    type Call = (texts: Texts, ctx: GuestContext, whole: Texts) => unknown;
+    const inputOf = ([main, second, head]: Texts): unknown => {
+      if (options.scope !== 'event') return input(main!);
+      if (main !== null) input(main);
+      if (second !== null) input(second);
+      return eventOf(main, second, head!);
+    };
+    let call: Call;
+    let finish: Finish =
+      options.scope === 'row'
+        ? rows
+        : options.scope === 'event'
+          ? (result) => each(result, event)
+          : (result) => each(result, write);
+    if (typeof made === 'function') {
+      call = (texts, ctx) => {
+        const value = inputOf(texts);
+        return handler()(value, ctx);
+      };
+    } else if ('values' in made) {
+      call = (texts, ctx, whole) =>
+        (handler() as unknown as ValueFunction)(inputOf(texts), ctx, {
+          texts: whole,
+          again: () => ({ input: inputOf(texts), context: new Context(...whole) }),
+        });
+    } else {
+      finish = (result) => each(result, options.scope === 'event' ? eventText : textOf);
+      call = ([main, second, head], ctx) => {
+        const text =
+          options.scope === 'event'
+            ? `${head!.slice(0, -1)},"before":${second ?? 'null'},"after":${main ?? 'null'}}`
+            : main!;
+        return (handler() as unknown as TextFunction)(text, ctx);
       };
     }
 
     if (!options.both) {
       return (main, second, head) => {
-        const value = input(main!);
-        const handler = options.keep ? kept : handlerOf();
-        const result = handler(value, new Context(main, second, head));
-        return result instanceof Promise ? later(result, rows) : rows(result);
+        const texts: Texts = [main, second, head];
+        const result = call(texts, new Context(main, second, head), texts);
+        return result instanceof Promise ? later(result, finish) : finish(result);
       };
     }
 
@@ -263,13 +290,11 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       return out;
     };
     return (main, second, head) => {
-      const value = input(main!);
       const ctx = new Context(main, second, head);
-      const handler = options.keep ? kept : handlerOf();
-      const now = settle(handler(value, ctx), rows);
+      const whole: Texts = [main, second, head];
+      const now = settle(call(whole, ctx, whole), finish);
       if (second === null) return now instanceof Promise ? now.then((text) => join(text, null)) : join(now, null);
-      const oldHandler = options.keep ? kept : handlerOf();
-      const old = settle(oldHandler(input(second), ctx), rows);
+      const old = settle(call([second, null, head], ctx, whole), finish);
       if (!(now instanceof Promise) && !(old instanceof Promise)) return join(now, old);
       return (async () => join(await now, await old))();
     };

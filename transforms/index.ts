@@ -2,12 +2,21 @@
 // Everybody who runs user code goes through here: a stream, `sluice test`, `sluice apply`, a replay and the playground.
 
 import { createHash } from 'node:crypto';
-import { isSluiceError, type Logger, type SluiceError, sluiceError } from 'sluice/sdk';
+import {
+  canonical,
+  isSluiceError,
+  type Lane,
+  type Language,
+  type Logger,
+  type SluiceError,
+  sluiceError,
+} from 'sluice/sdk';
 import type { Languages, LoadedFilter, LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
 import { createSandbox, LoadFailure, type Program, type Sandbox } from '../sandbox/index.ts';
 import { type BridgeOptions, bridge } from './guest.ts';
-import * as javascript from './javascript/index.ts';
+import { javascript, typescript } from './javascript/index.ts';
+import { type PlaceOf, placeFrom } from './refusals.ts';
 import { bridgeTransform } from './run.ts';
 import { bridgeFilter } from './values.ts';
 
@@ -17,10 +26,17 @@ export interface LanguagesOptions {
   readonly children?: number;
 }
 
+/** Our own; loaded when a manifest names them. */
+const builtIn: Readonly<Record<string, () => Language | Promise<Language>>> = {
+  javascript: () => javascript,
+  typescript: () => typescript,
+};
+
 interface Compiled {
   readonly program: Program;
   readonly identity: TransformIdentity;
-  readonly place: javascript.CompiledJavascript['place'];
+  readonly place: PlaceOf;
+  readonly lane: Lane | null;
 }
 
 /** No child process is started before the first transform is created. */
@@ -34,7 +50,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
     return sandbox;
   };
   return {
-    names: ['javascript', 'typescript'],
+    names: Object.keys(builtIn),
     async check(rule) {
       try {
         await compile(rule);
@@ -47,10 +63,11 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
     async create(rule, context): Promise<LoadedTransform> {
       const box = opened();
       box.warm(); // the child starts while the code is compiled
-      const { program, identity, place } = await compile(rule);
+      const { program, identity, place, lane } = await compile(rule);
+      if (lane !== null) context.log.info({ transform: rule.id, ...lane }, `${rule.id} runs in the ${lane.name} lane`);
       try {
         const loaded = await box.load(program);
-        return bridgeTransform({ rule, identity, loaded, children: box.children, log: context.log, place });
+        return bridgeTransform({ rule, identity, loaded, children: box.children, log: context.log, place, lane });
       } catch (error) {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
       }
@@ -72,17 +89,13 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
 }
 
 async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule.scope): Promise<Compiled> {
-  if (rule.type !== 'javascript' && rule.type !== 'typescript') {
+  const language = rule.plugin?.language ?? (await builtIn[rule.type]?.());
+  if (language === undefined) {
     throw sluiceError('E_NOT_BUILT', { message: `the language "${rule.type}" is not built yet`, at: rule.at });
   }
-  await javascript.loadParser();
-  const { text, code, place } = javascript.compileJavascript({
-    source: rule.source,
-    file: rule.file,
-    dir: rule.dir,
-    offset: rule.offset,
-    typescript: rule.type === 'typescript' || javascript.isTypescript(rule.file),
-  });
+  const { source, file, offset, dir } = rule;
+  const config = rule.config ?? {};
+  const made = await language.compile({ source, file, offset, dir, scope: rule.scope, config });
   const bridgeOptions: BridgeOptions = {
     scope,
     both: scope === 'row' && rule.images === 'both',
@@ -91,18 +104,26 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
   const { timeout, memory, output, fan_out, logs, load, depth, deaths } = rule.limits;
   const hash = createHash('sha256');
   hash.update(
-    JSON.stringify([rule.type, javascript.version, bridgeOptions, { ...rule.limits, deaths: undefined }, code]),
+    JSON.stringify([
+      rule.type,
+      made.version,
+      bridgeOptions,
+      { ...rule.limits, deaths: undefined },
+      made.code,
+      ...(rule.config === undefined ? [] : [canonical(rule.config)]),
+    ]),
   );
   return {
     program: {
-      guest: `(${bridge})(${javascript.guest}, ${JSON.stringify(bridgeOptions)})`,
-      text,
+      guest: `(${bridge})(${made.guest}, ${JSON.stringify(bridgeOptions)})`,
+      text: made.text,
       limits: { timeout, memory, output, fan_out, logs, load, depth, deaths },
       // A state that is kept must not see an event twice, so heads cannot be asked for half-way.
       heads: scope === 'event' || rule.state === 'keep' ? 'always' : 'on_demand',
     },
-    identity: { language: rule.type, version: javascript.version, hash: hash.digest('hex') },
-    place,
+    identity: { language: rule.type, version: made.version, hash: hash.digest('hex') },
+    place: made.place ?? ((_, line, column) => ({ file, ...placeFrom(offset, line, column) })),
+    lane: made.lane ?? null,
   };
 }
 

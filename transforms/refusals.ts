@@ -28,6 +28,15 @@ export function authorsPlace([module, line, column]: readonly [number, number, n
   return placeOf(module, line - 1, column);
 }
 
+/** Inline code stands indented in the manifest: all its lines begin at the offset's column. */
+export function placeFrom(
+  offset: { readonly line: number; readonly column: number },
+  line: number,
+  column: number,
+): { line: number; column: number } {
+  return { line: line + offset.line - 1, column: column + offset.column - 1 };
+}
+
 const REASONS: Readonly<Record<string, readonly [string, (rule: TransformRule) => string] | undefined>> = {
   parse: ['E_EVENT_PARSE', () => 'the row is no JSON object'],
   output: ['E_TRANSFORM_OUTPUT', () => 'the result is no valid row or event'],
@@ -48,7 +57,11 @@ export function errorOf(refused: Refused, rule: TransformRule, placeOf: PlaceOf)
   const { why, place } = refused;
   const at = place === null ? { file: rule.file } : authorsPlace(place, placeOf);
   const known = REASONS[why];
-  if (known === undefined) return sluiceError('E_TRANSFORM_RUNTIME', { message: refused.message, at });
+  if (known === undefined) {
+    const { code, message } = refused;
+    const cause = code === undefined ? {} : { cause: Object.assign(new Error(message), { code }) };
+    return sluiceError('E_TRANSFORM_RUNTIME', { message, at, ...cause });
+  }
   const [code, message] = known;
   const text = refused.message === '' ? message(rule) : refused.message;
   return code.startsWith('E_EVENT') ? sluiceError(code, { message: text }) : sluiceError(code, { message: text, at });

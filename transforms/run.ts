@@ -4,6 +4,7 @@
 
 import {
   type EventBatch,
+  type Lane,
   type Logger,
   type MappedRows,
   mapBatch,
@@ -29,6 +30,7 @@ export interface BridgeDetails {
   readonly children: number;
   readonly log: Logger;
   readonly place: PlaceOf;
+  readonly lane: Lane | null;
 }
 
 /** What is done with one event. */
@@ -40,6 +42,8 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   const { rule, loaded, identity } = details;
   const byEvent = rule.scope === 'event';
   const both = !byEvent && rule.images === 'both';
+  let events = 0;
+  let deopts = 0;
 
   function mainOf(batch: EventBatch, i: number): string | null {
     return !byEvent && batch.op(i) === 'd' ? batch.before(i) : batch.after(i);
@@ -135,6 +139,8 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
         const found = await loaded.run(slice, { fresh: options.fresh ?? false, signal });
         for (let i = 0; i < found.answers.length; i++) answers[indices[from + i]!] = found.answers[i]!;
         deliverLogs(batch, indices, from, found.logs, found.dropped);
+        events += found.answers.length;
+        deopts += found.deopts;
       }),
     );
     return assemble(batch, plans, answers, errors);
@@ -279,6 +285,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   return {
     identity,
     apply,
+    lane: () => (details.lane === null ? null : { ...details.lane, events, deopts }),
     get parked() {
       return loaded.parked;
     },

@@ -121,7 +121,7 @@ service: { hot_reload: true }
 authentication: [{ id: a, type: azure_entra, config: { tenant: x } }]
 transformations:
   - { id: j, type: jsonata, expression: "$" }
-  - { id: k, type: javascript, code: "export default (row) => row", constants: {}, engine: x }
+  - { id: k, type: javascript, code: "export default (row) => row", columns: {} }
 streams:
   - id: s
     source: { type: mysql, connection_string: x }
@@ -134,13 +134,21 @@ streams:
       ['E_NOT_BUILT', '/service/hot_reload'],
       ['E_NOT_BUILT', '/authentication/0/type'],
       ['E_NOT_BUILT', '/transformations/0/type'],
-      ['E_NOT_BUILT', '/transformations/1/constants'],
-      ['E_NOT_BUILT', '/transformations/1/engine'],
+      ['E_NOT_BUILT', '/transformations/1/columns'],
       ['E_NOT_BUILT', '/streams/0/source/type'],
       ['E_NOT_BUILT', '/streams/0/capture'],
       ['E_NOT_BUILT', '/streams/0/redact'],
     ]);
     for (const finding of findings) expect(finding.message).toMatch(/waits for/);
+  });
+
+  it("refuses a language's settings at another language", async () => {
+    const rule = '{ id: k, type: javascript, code: "export default (row) => row", constants: {}, lane: reference }';
+    const { findings } = await load(small.replace('version: 1\n', `version: 1\ntransformations: [${rule}]\n`));
+    expect(findings.map((each) => [each.code, each.at?.pointer])).toEqual([
+      ['E_MANIFEST_UNKNOWN_KEY', '/transformations/0/constants'],
+      ['E_MANIFEST_UNKNOWN_KEY', '/transformations/0/lane'],
+    ]);
   });
 
   it('has room for anchors under x- keys, and merges them', async () => {

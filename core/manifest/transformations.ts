@@ -7,6 +7,7 @@ import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { Scalar } from 'yaml';
 import type { SluiceError } from '../errors.ts';
 import { toSluiceError } from '../errors.ts';
+import type { Language, PluginDefinition } from '../plugin.ts';
 import type { Json } from '../values.ts';
 import { decodeConfig } from './config.ts';
 import { checkHandling, handlingOf } from './handling.ts';
@@ -43,28 +44,33 @@ export async function ruleOf(
 ): Promise<TransformRule | null> {
   checkHandling(work, `${pointer}/error_handling`, handlingOf(written.error_handling, 'transform'), 'transform');
   const own = written.type === undefined || !Object.hasOwn(inline, written.type) ? undefined : inline[written.type];
-  return own === undefined ? pluginRule(work, written, pointer) : languageRule(work, written, pointer, own, compiler);
+  if (own === undefined) return pluginRule(work, written, pointer, compiler);
+  return languageRule(work, written, pointer, own, compiler);
 }
 
+/** `plugin`: the language is a plugin's, and its inline code is `code`. */
 async function languageRule(
   work: Work,
   written: WrittenTransformation,
   pointer: string,
   own: InlineKey,
   compiler: Compiler | null,
+  plugin?: { readonly plugin: PluginDefinition; readonly config: Json },
 ): Promise<TransformRule | null> {
   const type = written.type!;
   const built =
     compiler === null ||
+    plugin !== undefined ||
     compiler.names.includes(type) ||
     (type === 'typescript' && compiler.names.includes('javascript'));
   if (!built) {
     const message = `the language \`${type}\` is not built yet: it waits for a later version`;
-    work.error('E_NOT_BUILT', `${pointer}/type`, message, 'use `javascript` or `typescript`');
+    work.error('E_NOT_BUILT', `${pointer}/type`, message, 'use another language');
   }
   if (written.scope === 'event' && Object.hasOwn(work.raw(pointer) as object, 'images')) {
     work.noEffect(`${pointer}/images`, '`images` has no effect in `scope: event`', 'leave it out');
   }
+  if (plugin === undefined) checkJsonataKeys(work, pointer, type, own);
   const source = await sourceOf(work, pointer, type, own);
   if (source === null || written.id === undefined) return null;
   const typescript = type === 'javascript' && /^\.[mc]?ts$/.test(extname(source.file));
@@ -76,14 +82,40 @@ async function languageRule(
     state: written.state,
     limits: written.limits,
     ...source,
+    ...(type === 'jsonata' && plugin === undefined ? { config: jsonataConfig(written) } : {}),
+    ...plugin,
   };
-  if (built && compiler !== null && !work.inspect) await compile(work, rule, pointer, compiler);
+  if (built && compiler !== null && !work.inspect) await compile(work, rule, pointer, own, compiler);
   return built ? rule : null;
 }
 
-async function pluginRule(work: Work, written: WrittenTransformation, pointer: string): Promise<TransformRule | null> {
+const JSONATA_KEYS = ['engine', 'lane', 'constants'];
+
+function checkJsonataKeys(work: Work, pointer: string, type: string, own: InlineKey): void {
+  if (type === 'jsonata') return;
+  for (const key of JSONATA_KEYS.filter((each) => Object.hasOwn(work.raw(pointer) as object, each))) {
+    work.report(unknownKey('', key, `a transformation of type \`${type}\``, [own, 'file'], { base: pointer }));
+  }
+}
+
+function jsonataConfig({ engine, lane, constants }: WrittenTransformation): Json {
+  return {
+    ...(engine === undefined ? {} : { engine }),
+    ...(lane === undefined ? {} : { lane }),
+    ...(constants === undefined ? {} : { constants }),
+  };
+}
+
+async function pluginRule(
+  work: Work,
+  written: WrittenTransformation,
+  pointer: string,
+  compiler: Compiler | null,
+): Promise<TransformRule | null> {
   const plugin = await work.plugin(written.type, 'transform', `${pointer}/type`);
-  if (plugin?.transform === undefined) return null;
+  if (plugin?.transform === undefined) {
+    return plugin?.language === undefined ? null : pluginLanguageRule(work, plugin, plugin.language, pointer, compiler);
+  }
   const schema = plugin.transform.config as unknown as AnySchema;
   const called = `the transformation \`${plugin.name}\``;
   const decoded = work.configOf(schema, work.raw(pointer), pointer, called, engineKeys.transform);
@@ -102,6 +134,32 @@ async function pluginRule(work: Work, written: WrittenTransformation, pointer: s
     plugin,
     config: decoded.config as Json,
   };
+}
+
+/** The settings that all languages have, and the language's own. */
+async function pluginLanguageRule(
+  work: Work,
+  plugin: PluginDefinition,
+  language: Language,
+  pointer: string,
+  compiler: Compiler | null,
+): Promise<TransformRule | null> {
+  const shared = languageSchema();
+  const foreign = ['expression', 'specification', ...JSONATA_KEYS];
+  const properties = Object.fromEntries(Object.entries(propertiesOf(shared)).filter(([key]) => !foreign.includes(key)));
+  const own = language.config;
+  const schema = {
+    ...shared,
+    required: [...(shared['required'] as readonly string[]), ...(own?.required ?? [])],
+    properties: { ...properties, ...own?.properties },
+  };
+  const decoded = work.configOf(schema, work.raw(pointer), pointer, `the language \`${plugin.name}\``, []);
+  if (decoded === null) return null;
+  const written = decoded.config as WrittenTransformation;
+  const config = Object.fromEntries(
+    Object.entries(written).filter(([key]) => Object.hasOwn(own?.properties ?? {}, key)),
+  ) as Json;
+  return languageRule(work, written, pointer, 'code', compiler, { plugin, config });
 }
 
 function common(
@@ -197,8 +255,14 @@ function blockIndent(text: string, start: number, value: string): number {
   return Math.max(0, spaces(lines[at]!) - spaces(own[at] ?? ''));
 }
 
-async function compile(work: Work, rule: TransformRule, pointer: string, compiler: Compiler): Promise<void> {
-  const place = work.doc.places.at(`${pointer}/${rule.file === work.file ? inline[rule.type] : 'file'}`, 'value');
+async function compile(
+  work: Work,
+  rule: TransformRule,
+  pointer: string,
+  own: InlineKey,
+  compiler: Compiler,
+): Promise<void> {
+  const place = work.doc.places.at(`${pointer}/${rule.file === work.file ? own : 'file'}`, 'value');
   let errors: readonly SluiceError[];
   try {
     errors = await compiler.check(rule);
@@ -217,8 +281,15 @@ async function compile(work: Work, rule: TransformRule, pointer: string, compile
 const defaultLimits = decodeConfig(limitsSchema(), {}, { dir: '/' }).config as TransformLimits;
 
 function limitsSchema(): AnySchema {
-  const properties = (schema: unknown): Readonly<Record<string, AnySchema>> =>
-    (schema as { properties: Readonly<Record<string, AnySchema>> }).properties;
-  const items = properties(manifestSchema)['transformations']!['items'] as AnySchema;
-  return properties(items['then'])['limits']!;
+  return propertiesOf(languageSchema())['limits']!;
+}
+
+/** What the manifest's schema says of a transformation that runs user code. */
+function languageSchema(): AnySchema {
+  const items = propertiesOf(manifestSchema)['transformations']!['items'] as AnySchema;
+  return items['then'] as AnySchema;
+}
+
+function propertiesOf(schema: unknown): Readonly<Record<string, AnySchema>> {
+  return (schema as { properties: Readonly<Record<string, AnySchema>> }).properties;
 }

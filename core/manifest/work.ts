@@ -103,7 +103,8 @@ export function workOn(
       try {
         if (!resolving.has(id)) resolving.set(id, (async () => resolvePlugin(type, kind))());
         const plugin = await resolving.get(id)!;
-        if (plugin[kind] !== undefined) return plugin;
+        // a language is named where a transform is
+        if (plugin[kind] !== undefined || (kind === 'transform' && plugin.language !== undefined)) return plugin;
         work.error('E_PLUGIN_NOT_FOUND', pointer, `the plugin has no ${kind}`, 'run `sluice plugins list`');
       } catch (thrown) {
         const error = toSluiceError(thrown, 'E_PLUGIN_LOAD');

@@ -3,6 +3,7 @@
 // the schema itself.
 
 import schema from '../../schemas/manifest.schema.json' with { type: 'json' };
+import type { Json } from '../values.ts';
 import { type AnySchema, lowered } from './keywords.ts';
 import type { OnError, ServiceConfig, TransformLimits } from './model.ts';
 
@@ -29,6 +30,9 @@ export interface WrittenTransformation {
   readonly state: 'reset' | 'keep';
   readonly limits: TransformLimits;
   readonly error_handling: WrittenHandling;
+  readonly engine?: string;
+  readonly lane?: 'fast' | 'reference';
+  readonly constants?: Readonly<Record<string, Json>>;
 }
 
 export interface WrittenSource {

@@ -84,7 +84,9 @@ export function createRegistry(options: RegistryOptions): Registry {
     async resolve(name, kind) {
       const found = find(name);
       admit(found);
-      if (!found.provides.includes(kind)) throw wrongKind(name, kind, found.provides);
+      // a manifest names a language where it names a transform
+      const fits = found.provides.includes(kind) || (kind === 'transform' && found.provides.includes('language'));
+      if (!fits) throw wrongKind(name, kind, found.provides);
       let definition = loading.get(found.entry);
       if (definition === undefined) {
         definition = load(found);
@@ -158,6 +160,13 @@ function checkShape(found: PluginPackage, definition: unknown): asserts definiti
     if (typeof part.create !== 'function') throw wrong(`its ${kind} has no create()`);
     const problems = schemaProblems(part.config);
     if (problems.length > 0) throw wrong(`the schema of its ${kind}: ${problems.join('; ')}`);
+  }
+  if (definition.language !== undefined) {
+    const { name, config, compile } = definition.language;
+    if (name !== found.name) throw wrong(`its language calls itself "${name}"`);
+    if (typeof compile !== 'function') throw wrong('its language has no compile()');
+    const problems = config === undefined ? [] : schemaProblems(config);
+    if (problems.length > 0) throw wrong(`the schema of its language: ${problems.join('; ')}`);
   }
   if (definition.source !== undefined && !Number.isInteger(definition.source.positionVersion)) {
     throw wrong('its source has no positionVersion');

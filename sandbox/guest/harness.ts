@@ -12,11 +12,22 @@ import type { Realm } from './realm.ts';
 /** What a program's guest script sees: never reachable from the author's code. */
 export interface GuestHost {
   /** Makes the error that says why an event fails, other than by a throw of the author's code. */
-  refuse(why: string, message: string): Error;
+  refuse(why: string, message: string, more?: RefusalDetails): Error;
   /** Asks for the heads of events (id, time, envelope). False: this run is void, and is done again with heads. */
   needHeads(): boolean;
   /** A line of the running event. */
   log(level: string, args: readonly unknown[]): void;
+  /** Throws the running event's dice from the start again. */
+  reseed(): void;
+  /** Counts the running event as one that left its program's fast way. To be called before the first await. */
+  deopt(): void;
+}
+
+export interface RefusalDetails {
+  /** Module, line and column. */
+  readonly place?: readonly [number, number, number];
+  /** The code that the error has in the program's own language. */
+  readonly code?: string;
 }
 
 /** One event, from its texts: null is filtered, a text is one output, several are a fan-out. */
@@ -94,9 +105,11 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
 
   class Refusal extends Error {
     why: string;
-    constructor(why: string, message: string) {
+    more: RefusalDetails;
+    constructor(why: string, message: string, more: RefusalDetails = {}) {
       super(message);
       this.why = why;
+      this.more = more;
     }
   }
 
@@ -182,7 +195,9 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
 
   const render = (thrown: unknown): string => {
     try {
-      if (thrown instanceof Refusal) return stringify({ why: thrown.why, message: thrown.message.slice(0, 2000) });
+      if (thrown instanceof Refusal) {
+        return stringify({ why: thrown.why, message: thrown.message.slice(0, 2000), ...thrown.more });
+      }
       if (thrown instanceof Error) {
         const name = String(thrown.name).slice(0, 200);
         const message = String(thrown.message).slice(0, 2000);
@@ -356,9 +371,16 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   };
 
   const host: GuestHost = {
-    refuse: (why, message) => new Refusal(why, message),
+    refuse: (why, message, more) => new Refusal(why, message, more),
     needHeads,
     log,
+    reseed() {
+      seededFor = -1;
+    },
+    deopt() {
+      if (own())
+        entries[entries.length] = { index: running, text: stringify([running, 'deopt', null, '']), dropped: 0 };
+    },
   };
 
   return {

@@ -2,7 +2,7 @@
 // asked, so that nothing an event leaves in a module is there for the next one.
 // Sent to the isolate as text, so it uses nothing from outside of its body.
 
-import type { GuestLanguage } from '../guest.ts';
+import type { GuestLanguage } from 'sluice/sdk';
 
 /** The compiled text: modules in the order of their numbers; module 0 is the transform itself. */
 export interface CompiledModules {

@@ -4,17 +4,30 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
-import { type ErrorPlace, type SluiceError, sluiceError } from 'sluice/sdk';
+import { type ErrorPlace, type Language, type SluiceError, sluiceError } from 'sluice/sdk';
+import { placeFrom } from '../refusals.ts';
 import { javascriptGuest } from './guest.ts';
-import { checkScript, ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
+import { checkScript, loadParser, ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
 import { stripTypes } from './typescript.ts';
 
-export { loadParser } from './rewrite.ts';
-
 /** Raised when the same source may give other results. */
-export const version = '1';
+const version = '1';
 
-export const guest = `(${javascriptGuest})()`;
+const guest = `(${javascriptGuest})()`;
+
+export const javascript = languageOf('javascript');
+export const typescript = languageOf('typescript');
+
+function languageOf(name: string): Language {
+  return {
+    name,
+    async compile(source) {
+      await loadParser();
+      const typed = name === 'typescript' || isTypescript(source.file);
+      return { guest, version, ...compileJavascript({ ...source, typescript: typed }) };
+    },
+  };
+}
 
 export interface JavascriptSource {
   readonly source: string;
@@ -47,7 +60,7 @@ export function compileJavascript(input: JavascriptSource): CompiledJavascript {
   const modules: Module[] = [];
   const place = (module: number, line: number, column: number): ErrorPlace => {
     const file = modules[module]?.file ?? input.file;
-    return module === 0 ? { file, ...shifted(input, line, column) } : { file, line, column };
+    return module === 0 ? { file, ...placeFrom(input.offset, line, column) } : { file, line, column };
   };
   const add = (path: string | null, file: string, source: string, typescript: boolean): number => {
     const number = modules.length;
@@ -73,7 +86,7 @@ export function compileJavascript(input: JavascriptSource): CompiledJavascript {
     } catch (error) {
       if (!(error instanceof ModuleFinding)) throw error;
       const { code, message, fix, line, column } = error.finding;
-      const at = number === 0 ? { file, ...shifted(input, line, column) } : { file, line, column };
+      const at = number === 0 ? { file, ...placeFrom(input.offset, line, column) } : { file, line, column };
       throw sluiceError(code, { message, at, ...(fix === undefined ? {} : { fix }) });
     }
     return number;
@@ -142,9 +155,4 @@ function displayName(input: JavascriptSource, path: string): string {
   const base = isAbsolute(input.file) ? '' : dirname(input.file);
   const name = relative(input.dir, path).replaceAll('\\', '/');
   return base === '' || base === '.' ? name : `${base}/${name}`;
-}
-
-// Inline code stands indented in the manifest: all its lines begin at the offset's column.
-function shifted({ offset }: JavascriptSource, line: number, column: number): { line: number; column: number } {
-  return { line: line + offset.line - 1, column: column + offset.column - 1 };
 }

@@ -33,7 +33,7 @@ export const command: Command = {
 async function loadAll(manifest: Manifest, opened: Opened): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const rule of manifest.transformations) {
-    if (rule.plugin !== undefined) continue;
+    if (rule.plugin?.transform !== undefined) continue;
     try {
       const transform = await opened.languages.create(rule, { stream: 'validate', log: opened.log });
       await transform[Symbol.asyncDispose]();
