@@ -1,62 +1,36 @@
-// What the sandbox costs: rows of 1 KB through a hardened isolate in 1 and in 2 child processes, against the same function in
-// this process (parse, call, stringify), in the same run. Prints ratios; absolute numbers differ from machine to machine.
-// Run: node --conditions=source test/bench/sandbox.ts [rounds]
+// What the sandbox costs: rows of 1 KB through a hardened isolate in (a) one and (b) two child processes, against the same
+// function in this process (parse, call, stringify), in turns; and what running the module again for each event costs.
 
+import { readFileSync } from 'node:fs';
 import type { TransformRule } from '../../core/manifest/model.ts';
 import { batchOfText, type EventBatch, type Logger } from '../../core/sdk.ts';
 import { createLanguages } from '../../transforms/index.ts';
+// @ts-expect-error: the user function of the benchmarks is plain JavaScript
+import mutate from './mutate.mjs';
+import { here } from './processes.ts';
+import { benchRow } from './rows.ts';
+import type { Figure } from './table.ts';
 
 const EVENTS = 500; // per batch
 const BATCHES = 60;
-const rounds = Number(process.argv[2] ?? 5);
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-const texts = Array.from({ length: EVENTS }, (_, i) =>
-  JSON.stringify({
-    id: i,
-    name: `Customer ${i}`,
-    email: `customer.${i}@example.org`,
-    phone: `+31 6 ${10_000_000 + i}`,
-    street: `${i} Long Street, building ${i % 7}`,
-    postcode: `${1000 + i} AB`,
-    city: 'Utrecht',
-    country: 'NL',
-    status: ['new', 'paid', 'sent'][i % 3],
-    total_cents: '1000',
-    currency: 'EUR',
-    vip: i % 9 === 0,
-    discount: i % 4 === 0 ? null : 0.05,
-    note: 'Please ring twice, the bell of the neighbours does not work since last winter.',
-    created: '2026-01-05T10:00:00.000Z',
-    updated: '2026-02-05T11:30:00.000Z',
-    items: Array.from({ length: 6 }, (_, k) => ({
-      sku: `SKU-${i}-${k}`,
-      qty: k + 1,
-      price: 9.95 + k,
-      title: `Article number ${k}`,
-    })),
-  }),
-);
+const texts = Array.from({ length: EVENTS }, (_, i) => JSON.stringify(benchRow(i)));
 
-const source = `export default ({ name, ...row }) => {
-  let total = 0;
-  for (const item of row.items) total += item.qty * item.price;
-  return { ...row, customer: name, total };
-};`;
+const source = readFileSync(here('./mutate.mjs'), 'utf8');
 
-const withTables = `const CITIES = { Utrecht: 'UT', Amsterdam: 'AM', Rotterdam: 'RO', Leiden: 'LE' };
+const withTables = `const CITIES = { Gothenburg: 'GO', Amsterdam: 'AM', Rotterdam: 'RO', Leiden: 'LE' };
 const RATES = [0.21, 0.09, 0];
 const round = (value) => Math.round(value * 100) / 100;
-function sum(items) { let total = 0; for (const item of items) total += item.qty * item.price; return total; }
+function sum(items) { return items.reduce((total, item) => total + item.quantity * item.price, 0); }
 function taxed(total) { return round(total * (1 + RATES[0])); }
-export default ({ name, ...row }) => ({ ...row, customer: name, total: taxed(sum(row.items)), region: CITIES[row.city] });`;
-
-const inProcess = ({ name, ...row }: { name: string; items: { qty: number; price: number }[] }): object => {
-  let total = 0;
-  for (const item of row.items) total += item.qty * item.price;
-  return { ...row, customer: name, total };
-};
+export default (row) => {
+  row.status = row.status.toUpperCase();
+  row.total = taxed(sum(row.items));
+  row.region = CITIES[row.address.city];
+  return row;
+};`;
 
 function batch(): EventBatch {
   const about = { plugin: 'bench', stream: 'bench', db: 'bench', table: 'orders', snapshot: false, ts_ms: 0 };
@@ -127,46 +101,39 @@ async function sandboxed(children: number, code: string, state: 'reset' | 'keep'
 async function baseline(): Promise<number> {
   const start = performance.now();
   let bytes = 0;
-  for (let b = 0; b < BATCHES; b++)
-    for (const text of texts) bytes += JSON.stringify(inProcess(JSON.parse(text))).length;
+  for (let b = 0; b < BATCHES; b++) for (const text of texts) bytes += JSON.stringify(mutate(JSON.parse(text))).length;
   if (bytes === 0) throw new Error('nothing done');
   return (BATCHES * EVENTS) / (performance.now() - start);
 }
 
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+interface Candidate {
+  round(): Promise<number>;
+  dispose(): Promise<void>;
+}
 
-const cases: [string, { round(): Promise<number>; dispose(): Promise<void> }][] = [
-  ['in this process', { round: baseline, dispose: async () => {} }],
-  ['1 child', await sandboxed(1, source)],
-  ['2 children', await sandboxed(2, source)],
-  ['1 child, state: keep', await sandboxed(1, source, 'keep')],
-  ['1 child, functions and tables', await sandboxed(1, withTables)],
-  ['1 child, functions and tables, state: keep', await sandboxed(1, withTables, 'keep')],
-];
-for (const [, one] of cases) await one.round(); // warm
-const speeds = new Map<string, number[]>(cases.map(([name]) => [name, []]));
-const ratios = new Map<string, number[]>(cases.map(([name]) => [name, []]));
-for (let r = 0; r < rounds; r++) {
-  let base = 0;
-  for (const [name, one] of cases) {
-    const speed = await one.round();
-    if (base === 0) base = speed;
-    speeds.get(name)!.push(speed * 1000);
-    ratios.get(name)!.push(speed / base);
+export async function sandboxFigures(rounds: number): Promise<Figure[]> {
+  const inProcessOnly: Candidate = { round: baseline, dispose: async () => {} };
+  const cases: { name: string; least?: number; candidate: Candidate }[] = [
+    { name: '    parse, call, stringify in this process (A/A)', candidate: inProcessOnly },
+    { name: '(a) hardened isolate, one child', least: 0.85, candidate: await sandboxed(1, source) },
+    { name: '(b) hardened isolates, two children', least: 1.25, candidate: await sandboxed(2, source) },
+    { name: '    one child, state: keep', candidate: await sandboxed(1, source, 'keep') },
+    { name: '    one child, functions and tables in the module', candidate: await sandboxed(1, withTables) },
+    { name: '    the same, state: keep', candidate: await sandboxed(1, withTables, 'keep') },
+  ];
+  try {
+    for (const { candidate } of cases) for (let i = 0; i < 2; i++) await candidate.round(); // warm
+    const ratios = cases.map((): number[] => []);
+    for (let r = 0; r < rounds; r++) {
+      const base = await baseline();
+      for (const [i, { candidate }] of cases.entries()) ratios[i]!.push((await candidate.round()) / base);
+    }
+    return cases.map(({ name, least }, i) => ({
+      name,
+      ratios: ratios[i]!,
+      ...(least === undefined ? {} : { least }),
+    }));
+  } finally {
+    for (const { candidate } of cases) await candidate.dispose();
   }
 }
-const best = (name: string): number => Math.max(...speeds.get(name)!);
-console.log(
-  `${EVENTS} rows of ${texts[0]!.length} B a slice, ${rounds} rounds: median (from, to), and best against best`,
-);
-for (const [name] of cases) {
-  const all = ratios.get(name)!;
-  console.log(
-    `${name.padEnd(44)} ${Math.round(median(speeds.get(name)!))
-      .toString()
-      .padStart(
-        8,
-      )} events/s  ${median(all).toFixed(2)}  (${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)})  ${(best(name) / best(cases[0]![0])).toFixed(2)}`,
-  );
-}
-for (const [, one] of cases) await one.dispose();

@@ -1,125 +1,132 @@
-// File to file through the real command line, against the plain one-thread loop on the same file in the same run:
-//   (b) with a JavaScript transform in the sandbox, (c) without a transform; start-up included.
-// Candidates alternate round by round; every ratio is of one round, and the median is shown with its range. A/A is the
-// baseline against itself: a difference smaller than its spread says nothing. What comes out is compared, then timed.
-//
-// node --conditions=source test/bench/streams.ts [--rows 200000] [--rounds 5]
+// File to file through the real command line, start-up included, against the plain one-thread loop on the same file:
+//   (c) with a JavaScript transform in the sandbox, (d) without a transform; and, against a clean run of its own:
+//   (e) with 1 % and 50 % of the events failing, each a durable dead letter.
+// Candidates alternate round by round. What comes out is compared with the loop's output in every round.
 
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { type Cost, costOf, here } from './processes.ts';
 import { writeRows } from './rows.ts';
+import { type Figure, median } from './table.ts';
 
-const { values } = parseArgs({
-  options: { rows: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '5' } },
-});
-const rows = Number(values.rows);
-const rounds = Number(values.rounds);
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const cli = here('../../core/cli/main.ts');
-const transform = here('./mutate.mjs');
+interface Options {
+  readonly rows: number;
+  readonly rounds: number;
+}
 
-const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-try {
-  const input = join(dir, 'rows.ndjson');
-  await writeRows(input, rows);
-  const plain = await timePlain('warm-up');
-  const expected = await hashOf(plain.out);
-  const inputHash = await hashOf(input);
+interface Candidate {
+  readonly name: string;
+  /** null: no transform; n: every n-th event fails, 0: none does. */
+  readonly poison: number | null;
+}
 
-  const ratios: Record<string, number[]> = {
-    'A/A plain loop': [],
-    'with a JavaScript transform': [],
-    'no transform': [],
-  };
-  const cpu: Record<string, number[]> = {};
-  for (let round = 0; round < rounds; round++) {
-    const base = await timePlain(`p${round}`);
-    const same = await timePlain(`q${round}`);
-    const js = await timeSluice(`js${round}`, true);
-    const none = await timeSluice(`none${round}`, false);
-    if ((await hashOf(js.out)) !== expected)
-      throw new Error('the output of the transform differs from that of the plain loop');
-    if ((await hashOf(none.out)) !== inputHash)
-      throw new Error('the output without a transform differs from the input');
-    for (const [name, run] of Object.entries({
-      'A/A plain loop': same,
-      'with a JavaScript transform': js,
-      'no transform': none,
-    })) {
-      ratios[name]!.push(base.seconds / run.seconds);
-      cpu[name] = [...(cpu[name] ?? []), run.seconds];
-    }
-    for (const run of [base, same, js, none]) await rm(run.dir, { recursive: true });
-  }
-  console.log(`${rows} rows of about 1 KB, ${rounds} rounds, Node ${process.version}`);
-  for (const [name, list] of Object.entries(ratios)) {
-    const eps = Math.round(rows / median(cpu[name]!));
-    console.log(
-      `${name.padEnd(30)} ${median(list).toFixed(2)} × plain loop  (${Math.min(...list).toFixed(2)}–${Math.max(...list).toFixed(2)})  ${eps} events/s`,
-    );
-  }
+const CANDIDATES = {
+  js: { name: 'js', poison: 0 },
+  none: { name: 'none', poison: null },
+  percent: { name: 'percent', poison: 100 },
+  half: { name: 'half', poison: 2 },
+} satisfies Record<string, Candidate>;
 
-  async function timePlain(name: string): Promise<Timed> {
-    const own = join(dir, name);
-    await mkdir(own);
-    const out = join(own, 'out.ndjson');
-    return { dir: own, out, seconds: await timed([here('./plain-loop.mjs'), input, out, transform]) };
-  }
-
-  async function timeSluice(name: string, withTransform: boolean): Promise<Timed> {
-    const own = join(dir, name);
-    await mkdir(own);
-    const out = join(own, 'out.ndjson');
-    const manifest = {
-      version: 1,
-      ...(withTransform ? { transformations: [{ id: 'mutate', type: 'javascript', file: transform }] } : {}),
-      streams: [
-        {
-          id: 'bench',
-          source: { type: 'file', path: input },
-          ...(withTransform ? { transformations: ['mutate'] } : {}),
-          sinks: [{ id: 'out', type: 'file', path: out }],
-        },
-      ],
+/** @throws when an output is not what it must be */
+export async function streamFigures({ rows, rounds }: Options): Promise<Figure[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  try {
+    const input = join(dir, 'rows.ndjson');
+    await writeRows(input, rows);
+    const plain = (out: string): Promise<Cost> => costOf([here('./plain-loop.mjs'), input, out, here('./mutate.mjs')]);
+    const first = join(dir, 'plain.ndjson');
+    await plain(first);
+    const expected = { js: await hashOf(first), none: await hashOf(input) };
+    await costOf(await sluice(dir, input, CANDIDATES.js)); // fills the cache of compiled modules
+    const costs: Record<'plain' | 'again' | keyof typeof CANDIDATES, Cost[]> = {
+      plain: [],
+      again: [],
+      js: [],
+      none: [],
+      percent: [],
+      half: [],
     };
-    const file = join(own, 'sluice.json');
-    await writeFile(file, JSON.stringify(manifest));
-    return { dir: own, out, seconds: await timed(['--conditions=source', cli, 'run', file, '--quiet']) };
-  }
-} finally {
-  await rm(dir, { recursive: true, force: true });
-}
-
-interface Timed {
-  readonly dir: string;
-  readonly out: string;
-  readonly seconds: number;
-}
-
-function timed(args: readonly string[]): Promise<number> {
-  const began = performance.now();
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === 0) resolve((performance.now() - began) / 1000);
-      else reject(new Error(`${args.join(' ')} ended with ${code}`));
+    for (let round = 0; round < rounds; round++) {
+      costs.plain.push(await plain(first));
+      costs.again.push(await plain(first));
+      for (const name of ['js', 'none', 'percent', 'half'] as const) {
+        const candidate = CANDIDATES[name];
+        const cost = await costOf(await sluice(dir, input, candidate));
+        if (name === 'js' || name === 'none') {
+          if ((await hashOf(join(dir, name, 'out.ndjson'))) !== expected[name])
+            throw new Error(`${name}: wrong output`);
+        } else {
+          checkFates(cost.stdout, rows, CANDIDATES[name].poison);
+        }
+        costs[name].push(cost);
+      }
+    }
+    const against = (base: readonly Cost[], name: keyof typeof costs, what: keyof Cost & ('wall' | 'cpu')): number[] =>
+      costs[name].map((cost, round) => base[round]![what] / cost[what]);
+    const figure = (name: string, of: keyof typeof costs, base: readonly Cost[], least?: number): Figure => ({
+      name,
+      ratios: against(base, of, 'wall'),
+      ...(least === undefined ? {} : { least }),
+      note: `${Math.round(rows / median(costs[of].map(({ wall }) => wall)))} events/s, CPU ${median(against(base, of, 'cpu')).toFixed(2)}`,
     });
-  });
+    return [
+      figure('    plain loop against itself (A/A)', 'again', costs.plain),
+      figure('(c) file to file, JavaScript transform, to the plain loop', 'js', costs.plain, 1.2),
+      figure('(d) file to file, no transform, to the plain loop', 'none', costs.plain, 2),
+      figure('(e) 1 % of the events fail, to a run where none does', 'percent', costs.js, 0.9),
+      figure('(e) 50 % of the events fail, to a run where none does', 'half', costs.js, 0.65),
+    ];
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function sluice(dir: string, input: string, { name, poison }: Candidate): Promise<string[]> {
+  const own = join(dir, name);
+  await rm(own, { recursive: true, force: true });
+  await mkdir(own);
+  const transformation = { id: 'mutate', type: 'javascript', ...(await codeOf(poison)) };
+  const manifest = {
+    version: 1,
+    ...(poison === null ? {} : { transformations: [transformation] }),
+    streams: [
+      {
+        id: 'bench',
+        source: { type: 'file', path: input },
+        ...(poison === null ? {} : { transformations: ['mutate'] }),
+        sinks: [{ id: 'out', type: 'file', path: join(own, 'out.ndjson') }],
+        dead_letters: { max_bytes: '1GiB' },
+      },
+    ],
+  };
+  const file = join(own, 'sluice.json');
+  await writeFile(file, JSON.stringify(manifest));
+  return ['--conditions=source', here('../../core/cli/main.ts'), 'run', file, '--quiet', '--json'];
+}
+
+async function codeOf(poison: number | null): Promise<{ file: string } | { code: string }> {
+  const file = here('./mutate.mjs');
+  if (poison === null || poison === 0) return { file };
+  const opening = 'export default (row) => {\n';
+  const code = await readFile(file, 'utf8');
+  if (!code.includes(opening)) throw new Error('mutate.mjs does not begin as it did');
+  return { code: code.replace(opening, `${opening}  if (row.id % ${poison} === 0) throw new Error('poison');\n`) };
+}
+
+function checkFates(json: string, rows: number, every: number): void {
+  const { streams } = JSON.parse(json) as { streams: { ledger: { delivered: number; dead_lettered: number } }[] };
+  const { delivered, dead_lettered } = streams[0]!.ledger;
+  const bad = Math.ceil(rows / every);
+  if (dead_lettered !== bad || delivered !== rows - bad) {
+    throw new Error(`${delivered} delivered and ${dead_lettered} dead letters, and ${bad} of ${rows} fail`);
+  }
 }
 
 async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
-}
-
-function median(list: readonly number[]): number {
-  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!;
 }

@@ -1,0 +1,29 @@
+// All figures of issue 4 in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start]`.
+// Ratios to a baseline of the same round. The A/A lines are a baseline against itself: a difference smaller than their spread
+// says nothing. Run it on a machine that does nothing else. It fails on wrong output, never on a figure.
+
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { sandboxFigures } from './sandbox.ts';
+import { startFigures } from './startup.ts';
+import { streamFigures } from './streams.ts';
+import { HEAD, lineOf } from './table.ts';
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '200000' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: 'sandbox,streams,start' },
+  },
+});
+const rows = Number(values.rows);
+const rounds = Number(values.rounds);
+const parts = values.only.split(',');
+
+console.log(
+  `Node ${process.version}, ${cpus().length} cores, load ${loadavg()[0]!.toFixed(1)}; rows of about 1 KB, ${rounds} rounds`,
+);
+console.log(`${HEAD}`);
+if (parts.includes('sandbox')) for (const figure of await sandboxFigures(rounds)) console.log(lineOf(figure));
+if (parts.includes('streams')) for (const figure of await streamFigures({ rows, rounds })) console.log(lineOf(figure));
+if (parts.includes('start')) console.log(await startFigures(rounds));

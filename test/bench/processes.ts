@@ -1,0 +1,45 @@
+// Runs a candidate as a process of its own, start-up and end included, and says how long it took and how much of the
+// processors it and the processes that it started used: on a shared machine the second figure is the steadier one.
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+export interface Cost {
+  /** Seconds on the clock. */
+  readonly wall: number;
+  /** Seconds of processor time, user and system, of all its processes. */
+  readonly cpu: number;
+  readonly stdout: string;
+}
+
+/** @throws when it ends with anything but 0 */
+export async function costOf(args: readonly string[]): Promise<Cost> {
+  // the shell's own account of what its children used: Node has none of a child's
+  const script = '"$@" && times >&3';
+  const began = performance.now();
+  const shell = spawn('sh', ['-c', script, 'sh', process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+  });
+  const [stdout, times, code] = await Promise.all([
+    textOf(shell.stdout!),
+    textOf(shell.stdio[3] as NodeJS.ReadableStream),
+    new Promise<number | null>((resolve, reject) => shell.on('error', reject).on('exit', resolve)),
+  ]);
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+  const children = times.trim().split('\n').at(-1)!.split(' ').map(secondsOf);
+  return { wall: (performance.now() - began) / 1000, cpu: children[0]! + children[1]!, stdout };
+}
+
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
+// `0m1.230000s`
+function secondsOf(text: string): number {
+  const [minutes, seconds] = text.slice(0, -1).split('m');
+  return Number(minutes) * 60 + Number(seconds);
+}
