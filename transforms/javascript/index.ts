@@ -7,6 +7,7 @@ import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { type ErrorPlace, type Language, type SluiceError, sluiceError } from 'sluice/sdk';
 import { placeFrom } from '../refusals.ts';
 import { javascriptGuest } from './guest.ts';
+import { unlinked } from './linking.ts';
 import { checkScript, loadParser, ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
 import { stripTypes } from './typescript.ts';
 
@@ -131,6 +132,11 @@ export function compileJavascript(input: JavascriptSource): CompiledJavascript {
     });
   }
   link(0, input.dir, [0]);
+  const wrong = unlinked(modules.map(({ rewritten, imported }) => ({ names: rewritten.names, imported })));
+  if (wrong !== null) {
+    const { module, wanted, message, fix } = wrong;
+    throw sluiceError('E_TRANSFORM_SYNTAX', { message, fix, at: place(module, wanted.line, wanted.column) });
+  }
   return {
     text: JSON.stringify({ modules: modules.map((module, i) => module.rewritten.script(i, module.imported)) }),
     code: modules.map((module) => module.source),

@@ -5,6 +5,7 @@
 import { Script } from 'node:vm';
 import type * as Acorn from 'acorn';
 import { type Changed, changedLater } from './bindings.ts';
+import type { Names, Wanted } from './linking.ts';
 
 export interface Finding {
   readonly code: 'E_TRANSFORM_SYNTAX' | 'E_NOT_BUILT';
@@ -33,6 +34,7 @@ export interface Import {
 export interface Rewritten {
   readonly imports: readonly Import[];
   readonly hasDefault: boolean;
+  readonly names: Names;
   /** An export that a function changes later: whoever imports it would keep the first value. */
   readonly changed: Changed | null;
   /** The script, when the numbers of the imported modules are known (in the order of `imports`). */
@@ -57,7 +59,9 @@ export function rewriteModule(source: string): Rewritten {
   const tail: string[] = [];
   const tailOf: ((imported: readonly number[]) => string)[] = [];
   const exported = new Set<string>();
-  let hasDefault = false;
+  const exports = new Map<string, { from: number; name: string } | null>();
+  const stars: number[] = [];
+  const wanted: Wanted[] = [];
   const wants = (node: Acorn.Literal): number => {
     imports.push({
       specifier: String(node.value),
@@ -65,6 +69,9 @@ export function rewriteModule(source: string): Rewritten {
       column: node.loc!.start.column + 1,
     });
     return imports.length - 1;
+  };
+  const takes = (from: number, name: string, node: Acorn.Node): void => {
+    wanted.push({ from, name, line: node.loc!.start.line, column: node.loc!.start.column + 1 });
   };
   for (const node of tree.body) {
     switch (node.type) {
@@ -74,9 +81,13 @@ export function rewriteModule(source: string): Rewritten {
         let all = '';
         for (const specifier of node.specifiers) {
           const local = specifier.local.name;
-          if (specifier.type === 'ImportDefaultSpecifier') names.push(`default:${local}`);
-          else if (specifier.type === 'ImportNamespaceSpecifier') all = local;
-          else names.push(`${property(specifier.imported)}:${local}`);
+          if (specifier.type === 'ImportNamespaceSpecifier') {
+            all = local;
+            continue;
+          }
+          const name = specifier.type === 'ImportDefaultSpecifier' ? 'default' : property(specifier.imported);
+          names.push(`${name}:${local}`);
+          takes(at, plain(name), specifier);
         }
         head.push((imported) => {
           const call = `${USE}(${imported[at]})`;
@@ -86,7 +97,7 @@ export function rewriteModule(source: string): Rewritten {
         break;
       }
       case 'ExportDefaultDeclaration': {
-        hasDefault = true;
+        exports.set('default', null);
         const { declaration } = node;
         const named =
           (declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration') &&
@@ -111,14 +122,16 @@ export function rewriteModule(source: string): Rewritten {
           for (const name of declared(node.declaration)) {
             tail.push(`${EXPORTS}.${name}=${name};`);
             exported.add(name);
+            exports.set(name, null);
           }
         } else {
           edits.push({ start: node.start, end: node.end, text: ';' });
           const from = node.source ? wants(node.source) : -1;
           for (const specifier of node.specifiers) {
             const name = property(specifier.exported);
-            if (name === 'default') hasDefault = true;
             const local = property(specifier.local);
+            exports.set(plain(name), from < 0 ? null : { from, name: plain(local) });
+            if (from >= 0) takes(from, plain(local), specifier);
             if (from < 0) {
               tail.push(`${EXPORTS}[${JSON.stringify(plain(name))}]=${local};`);
               exported.add(local);
@@ -135,6 +148,8 @@ export function rewriteModule(source: string): Rewritten {
         edits.push({ start: node.start, end: node.end, text: ';' });
         const from = wants(node.source);
         const name = node.exported ? plain(property(node.exported)) : null;
+        if (name === null) stars.push(from);
+        else exports.set(name, null);
         tailOf.push((imported) =>
           name === null
             ? `for(const [k,v] of Object.entries(${USE}(${imported[from]})))if(k!=='default'&&!(k in ${EXPORTS}))${EXPORTS}[k]=v;`
@@ -149,7 +164,8 @@ export function rewriteModule(source: string): Rewritten {
   const code = edited(source.startsWith('#!') ? `//${source.slice(2)}` : source, edits);
   return {
     imports,
-    hasDefault,
+    hasDefault: exports.has('default'),
+    names: { exports, stars, wanted },
     changed: changedLater(tree, exported),
     script: (number, imported) =>
       `(function(${EXPORTS},${USE}){"use strict";${head.map((make) => make(imported)).join('')}\n${code}\n;${tail.join('')}${tailOf
