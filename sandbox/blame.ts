@@ -11,10 +11,12 @@ export interface Range {
   readonly alone: boolean;
 }
 
-const NARROW = 8; // parts that a range is cut into when even single calls did not say which event it was
-
-/** `at`: the event that was running, or null when nobody knows (a death in what events left running behind them). */
-export function afterLoss({ from, to, single }: Range, at: number | null): Range[] {
+/**
+ * `known`: the event that was running, or null when nobody knows (a death in what events left running behind them). Where each event
+ * had a call of its own it is the first that has no answer.
+ */
+export function afterLoss({ from, to, single }: Range, known: number | null): Range[] {
+  const at = known ?? (single ? from : null);
   const again: Range[] = [];
   const add = (first: number, last: number, one: boolean): void => {
     if (first < last) again.push({ from: first, to: last, single: one, alone: false });
@@ -25,14 +27,8 @@ export function afterLoss({ from, to, single }: Range, at: number | null): Range
     add(at + 1, to, single);
   } else if (to - from === 1) {
     again.push({ from, to, single: false, alone: true });
-  } else if (!single) {
-    add(from, to, true);
   } else {
-    const step = Math.ceil((to - from) / NARROW);
-    for (let first = from; first < to; first += step) {
-      const last = Math.min(to, first + step);
-      again.push({ from: first, to: last, single: true, alone: last - first === 1 });
-    }
+    add(from, to, true);
   }
   return again;
 }

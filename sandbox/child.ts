@@ -5,6 +5,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { AT, CallFailure, type Cell, createCell, LATE, STATE, STATE_WAITS } from './isolate.ts';
 import {
+  type ChildRights,
   type FromChild,
   type LoadMessage,
   type LossReason,
@@ -18,6 +19,7 @@ import { scratchFor } from './slots.ts';
 const FIRST_SLOT = 3; // descriptors 3, 4, … are the slot files
 const HUNG_AFTER = 150; // ms beyond a call's limit after which its isolate will not come back
 const AFTER = 1000; // ms for fetching what a call left ready
+const PIECE = 256 << 10; // characters of a text that one frame carries
 const AGES = 3; // a call that the machine, not the guest, made slow gets more time this often
 
 interface Program {
@@ -25,12 +27,18 @@ interface Program {
   cell: Cell | null;
   /** True when no event has run in the cell. */
   clean: boolean;
+  /** Slices that ran in the cell. */
+  slices: number;
+  /** When it was made, in ms. */
+  born: number;
 }
 
 const programs = new Map<number, Program>();
 const queue: ToChild[] = [];
 const stopped = new Set<number>();
 let busy = false;
+let made = 0; // isolates, for the parent: a process that has made many is replaced
+let pieces: string[] = []; // of the slice of a run that is still to come
 const texts = new Map<number, string>(); // slices that were read while an earlier one was running
 let unsent: (() => void) | null = null; // answers that are handed over while the next slice is running
 const running: { cell: Cell | null } = { cell: null };
@@ -64,6 +72,9 @@ async function build(program: Program): Promise<string> {
   program.cell?.dispose();
   program.cell = createCell(program.load.limits, catastrophe);
   program.clean = true;
+  program.slices = 0;
+  program.born = performance.now();
+  made++;
   running.cell = program.cell;
   return guarded(program.cell, program.load.limits.load, () =>
     program.cell!.load(program.load.guest, program.load.text),
@@ -94,7 +105,7 @@ async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Pr
 }
 
 async function load(message: LoadMessage): Promise<void> {
-  const program: Program = { load: message, cell: null, clean: true };
+  const program: Program = { load: message, cell: null, clean: true, slices: 0, born: 0 };
   programs.set(message.p, program);
   let error = '';
   try {
@@ -107,7 +118,23 @@ async function load(message: LoadMessage): Promise<void> {
   send({ t: 'loaded', p: message.p, error });
 }
 
-function readSlice({ slot, bytes }: RunMessage): string {
+function retireWorn(program: Program): void {
+  const { cell, load, born } = program;
+  if (cell === null) return;
+  program.slices++;
+  const { wear, limits } = load;
+  const old = program.slices >= wear.slices || performance.now() - born >= wear.age;
+  if (!old && cell.heap() < limits.memory * wear.heap) return;
+  cell.dispose();
+  program.cell = null;
+}
+
+function readSlice({ slot, bytes, inline }: RunMessage): string {
+  if (inline) {
+    const text = pieces.join('');
+    pieces = [];
+    return text;
+  }
   const input = scratchFor(bytes);
   for (let read = 0; read < bytes; ) {
     const got = readSync(FIRST_SLOT + slot, input, read, bytes - read, read);
@@ -125,15 +152,27 @@ async function run(message: RunMessage): Promise<void> {
   const { timeout } = program.load.limits;
 
   let offset = 0;
+  let { inline } = message;
   let single = message.single;
   let next = 0;
   const part = (text: string, count: number): void => {
-    const buffer = scratchFor(text.length * 3);
-    const bytes = buffer.write(text, 'utf8');
-    for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, offset + sent);
-    send({ t: 'part', r: message.r, from: next, count, offset, bytes });
+    let bytes = 0;
+    if (!inline) {
+      try {
+        const buffer = scratchFor(text.length * 3);
+        bytes = buffer.write(text, 'utf8');
+        for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, offset + sent);
+      } catch {
+        inline = true; // shared memory is full
+      }
+    }
+    if (inline) for (let at = 0; at < text.length; at += PIECE) send({ t: 'text', text: text.slice(at, at + PIECE) });
+    send({ t: 'part', r: message.r, from: next, count, offset, bytes, inline });
     offset += bytes;
     next += count;
+  };
+  const done = (): void => {
+    send({ t: 'done', r: message.r, made });
   };
   const discard = (): void => {
     program.cell?.dispose();
@@ -225,14 +264,14 @@ async function run(message: RunMessage): Promise<void> {
       if (next + count === message.n && needs === null) {
         unsent = () => {
           part(text, count);
-          send({ t: 'done', r: message.r });
+          done();
         };
         return;
       }
       if (count > 0) part(text, count);
       if (needs !== null) return again(needs);
     }
-    send({ t: 'done', r: message.r });
+    done();
   } catch (error) {
     const needs = program.cell?.needs() ?? null;
     const at = program.cell?.progress[STATE] === 1 ? -1 : (program.cell?.progress[AT] ?? -1);
@@ -251,6 +290,7 @@ async function pump(): Promise<void> {
       await load(message);
     } else if (message.t === 'run') {
       await run(message);
+      retireWorn(programs.get(message.p)!);
       stopped.delete(message.r);
     } else if (message.t === 'drop') {
       programs.get(message.p)?.cell?.dispose();
@@ -269,8 +309,12 @@ const onChunk = lineReader(
       stopped.add(message.r);
       return;
     }
+    if (message.t === 'text') {
+      pieces.push(message.text);
+      return;
+    }
     queue.push(message);
-    if (busy && message.t === 'run') texts.set(message.r, readSlice(message));
+    if (message.t === 'run' && (busy || message.inline)) texts.set(message.r, readSlice(message));
     void pump();
   },
   () => process.kill(process.pid, 'SIGKILL'),
@@ -279,4 +323,16 @@ const onChunk = lineReader(
 process.stdin.setEncoding('utf8');
 process.stdin.on('data', onChunk);
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')); // the parent is gone
-send({ t: 'ready' });
+send({ t: 'ready', rights: rights() });
+
+function rights(): ChildRights {
+  const has = (name: string): boolean => process.permission?.has(name) ?? true;
+  return {
+    read: has('fs.read'),
+    write: has('fs.write'),
+    child: has('child'),
+    worker: has('worker'),
+    // not known to a Node that does not deny it
+    net: !process.allowedNodeEnvironmentFlags.has('--allow-net') || has('net'),
+  };
+}

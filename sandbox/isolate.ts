@@ -26,6 +26,8 @@ export interface Cell {
   needs(): Needs | null;
   /** CPU time of the isolate in ms: tells a slow guest from a busy machine. */
   cpu(): number;
+  /** Bytes of its heap that are taken, garbage that is not collected yet with them. */
+  heap(): number;
   load(guest: string, text: string): Promise<string>;
   begin(slice: string): Promise<void>;
   go(from: number, to: number, timeout: number): Promise<string>;
@@ -82,6 +84,7 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
       return bits === 0 ? null : { heads: (bits & 1) !== 0, apart: (bits & 2) !== 0 };
     },
     cpu: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / 1e6),
+    heap: () => (isolate.isDisposed ? 0 : isolate.getHeapStatisticsSync().used_heap_size),
     load: (guest, text) => call('load', [guest, text], limits.load),
     async begin(slice) {
       await call('begin', [slice], 5000);

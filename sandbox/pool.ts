@@ -18,13 +18,35 @@ import {
   type Slice,
 } from './index.ts';
 import { type SandboxProcess, startProcess } from './process.ts';
-import type { FromChild, LossReason, Needs } from './protocol.ts';
+import type { ChildRights, FromChild, LossReason, Needs, Wear } from './protocol.ts';
 
 const DEPTH = 3; // slices at one child at a time, so that it never waits for the next
 const TICK = 20; // ms between two looks of the watchdog
 const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
 const MiB = 1 << 20;
+const HOUR = 3_600_000;
+const LIFE: Life = { isolate: { slices: 20_000, age: HOUR, heap: 0.85 }, childIsolates: 10_000, childAge: HOUR };
 const BASE_MEMORY = 160 * MiB; // a child without isolates, and what strings in passing take
+
+/** When isolates and children are replaced though nothing is wrong with them. */
+export interface Life {
+  readonly isolate: Wear;
+  /** Isolates that a child makes. */
+  readonly childIsolates: number;
+  /** ms. */
+  readonly childAge: number;
+}
+
+/** What only the sandbox itself and its tests set. */
+export interface PoolOptions extends SandboxOptions {
+  readonly life?: Life;
+  /** Texts pass through pipes even where there is shared memory. */
+  readonly pipes?: boolean;
+  /** A child that waits to take the place of one that ended; true by default. */
+  readonly spare?: boolean;
+  /** The first child is there, and this is what it may do. */
+  readonly onReady?: (process: SandboxProcess, rights: ChildRights) => void;
+}
 
 interface Job {
   readonly program: Entry;
@@ -60,6 +82,8 @@ interface Sent {
   /** What it has of what a program may ask for. */
   readonly heads: boolean;
   readonly apart: boolean;
+  /** Nothing ran in its process before. */
+  readonly first: boolean;
 }
 
 interface Loading {
@@ -72,6 +96,13 @@ interface Child {
   readonly loading: Map<number, Loading>;
   readonly sent: Sent[];
   readonly free: number[];
+  readonly born: number;
+  /** Isolates that it has made. */
+  made: number;
+  /** Runs that it was given. */
+  runs: number;
+  /** It gets nothing more, and ends when what it has is done. */
+  retired: boolean;
   heard: number;
   /** The longest silence that is right for what it does now. */
   patience: number;
@@ -81,7 +112,8 @@ interface Child {
   dead: boolean;
 }
 
-export function createPool(options: SandboxOptions): Sandbox {
+export function createPool(options: PoolOptions): Sandbox {
+  const life = options.life ?? LIFE;
   const size = Math.max(1, options.children ?? availableParallelism());
   const children: Child[] = [];
   const programs = new Map<number, Entry>();
@@ -91,8 +123,10 @@ export function createPool(options: SandboxOptions): Sandbox {
   let ended = false;
   let watchdog: NodeJS.Timeout | undefined;
 
-  // A child that is ready to take the place of one that died. Kept from the first death on: where one was, more may come.
+  // A child that is ready to take the place of one that died. Started after the first answers, which it would only slow down.
   let spare: Child | undefined;
+  let spareFailed = false; // it ended by itself: another would, too
+  let observed = false;
 
   function start(): Child {
     const child = spare ?? create();
@@ -103,14 +137,22 @@ export function createPool(options: SandboxOptions): Sandbox {
 
   function create(): Child {
     const child: Child = {
-      process: startProcess(DEPTH, {
-        onMessage: (message) => onMessage(child, message),
-        onEnd: (why, detail) => onEnd(child, why, detail),
-      }),
+      process: startProcess(
+        { slots: DEPTH, pipes: options.pipes === true },
+        {
+          onReady: (rights) => onReady(child, rights),
+          onMessage: (message) => onMessage(child, message),
+          onEnd: (why, detail, again) => onEnd(child, why, detail, again),
+        },
+      ),
       loaded: new Set(),
       loading: new Map(),
       sent: [],
       free: Array.from({ length: DEPTH }, (_, i) => i),
+      born: performance.now(),
+      made: 0,
+      runs: 0,
+      retired: false,
       heard: performance.now(),
       patience: 0,
       lastAt: null,
@@ -121,12 +163,23 @@ export function createPool(options: SandboxOptions): Sandbox {
     return child;
   }
 
+  function onReady(child: Child, rights: ChildRights): void {
+    child.heard = performance.now();
+    if (observed) return;
+    observed = true;
+    options.onReady?.(child.process, rights);
+  }
+
+  function keepSpare(): void {
+    if (options.spare !== false && !ended && !spareFailed) spare ??= create();
+  }
+
   function dispatch(): void {
     while (waiting.length > 0 && !ended) {
       // the child with the least to do; a new one only when all that are there have something
       let best: Child | undefined;
       for (const child of children) {
-        if (child.dead || child.free.length === 0) continue;
+        if (child.dead || child.retired || child.free.length === 0) continue;
         if (best === undefined || child.sent.length < best.sent.length) best = child;
       }
       if ((best === undefined || best.sent.length > 0) && children.length < size) best = start();
@@ -143,19 +196,21 @@ export function createPool(options: SandboxOptions): Sandbox {
     const slot = child.free.pop()!;
     const { heads, apart } = job.program;
     const text = encodeSlice(job.slice, work.from, work.to, heads);
-    const bytes = child.process.slots[slot]!.write(text);
+    const { bytes, inline } = child.process.put(slot, text);
+    child.runs++;
     const run = ++runs;
     if (child.sent.length === 0) {
       child.heard = performance.now();
       child.patience = patienceFor(program);
     }
-    child.sent.push({ run, work, slot, base: work.from, heads, apart });
+    child.sent.push({ run, work, slot, base: work.from, heads, apart, first: child.runs === 1 });
     child.process.send({
       t: 'run',
       r: run,
       p: job.program.number,
       slot,
       bytes,
+      inline,
       n: work.to - work.from,
       fresh: work.alone || job.fresh,
       single: work.single || apart,
@@ -171,7 +226,7 @@ export function createPool(options: SandboxOptions): Sandbox {
     if (child.loaded.has(entry.number)) return;
     child.loaded.add(entry.number);
     const { guest, text, limits } = entry.program;
-    child.process.send({ t: 'load', p: entry.number, guest, text, limits });
+    child.process.send({ t: 'load', p: entry.number, guest, text, limits, wear: life.isolate });
   }
 
   function busy(child: Child): void {
@@ -195,7 +250,7 @@ export function createPool(options: SandboxOptions): Sandbox {
     }
   }
 
-  function onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' }>): void {
+  function onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' | 'text' }>): void {
     child.heard = performance.now();
     switch (message.t) {
       case 'loaded': {
@@ -222,7 +277,7 @@ export function createPool(options: SandboxOptions): Sandbox {
     const { work } = sent;
     const { job } = work;
     if (message.t === 'part') {
-      const text = child.process.slots[sent.slot]!.read(message.offset, message.bytes);
+      const text = child.process.take(sent.slot, message);
       const first = sent.base + message.from;
       if (text === null || first !== work.from || first + message.count > work.to) {
         child.process.kill('crash');
@@ -249,7 +304,7 @@ export function createPool(options: SandboxOptions): Sandbox {
       return;
     }
     child.sent.shift();
-    child.process.slots[sent.slot]!.clear();
+    child.process.clear(sent.slot);
     child.free.push(sent.slot);
     child.patience = child.sent[0] === undefined ? 0 : patienceFor(child.sent[0].work.job.program.program);
     if (message.t === 'again') {
@@ -257,9 +312,18 @@ export function createPool(options: SandboxOptions): Sandbox {
     } else if (message.t === 'lost') {
       lost(work, message.at < 0 ? null : sent.base + message.at, message.why);
     }
+    if (message.t === 'done') child.made = message.made;
     finish(job);
+    retireWorn(child);
     busy(child);
     dispatch();
+    keepSpare();
+  }
+
+  // A process that has lived long is replaced between two slices: what it holds on to goes with it.
+  function retireWorn(child: Child): void {
+    child.retired ||= child.made >= life.childIsolates || performance.now() - child.born >= life.childAge;
+    if (child.retired && child.sent.length === 0 && child.loading.size === 0) child.process.kill('crash');
   }
 
   /** False: it asks for nothing that this run did not have already. */
@@ -305,26 +369,42 @@ export function createPool(options: SandboxOptions): Sandbox {
     }
   }
 
-  function onEnd(child: Child, why: LossReason, detail: string): void {
+  function onEnd(child: Child, why: LossReason, detail: string, again: boolean): void {
     child.dead = true;
-    if (child === spare) spare = undefined;
+    if (child === spare) {
+      spare = undefined;
+      spareFailed = true;
+    }
     const index = children.indexOf(child);
     if (index >= 0) children.splice(index, 1);
-    for (const loading of child.loading.values()) loading.resolve(JSON.stringify({ why, message: detail }));
+    if (again && !ended)
+      options.log?.warn(
+        { detail },
+        'a sandbox child did not start with the rights of the system taken away, and starts without that',
+      );
+    for (const loading of child.loading.values()) loading.resolve(JSON.stringify({ why, message: detail, again }));
     child.loading.clear();
     if (ended) return;
+    // What other events left in the process may have killed it: an event that ran alone gets a process of its own, too.
+    let apart: Work | undefined;
     const [running, ...queued] = child.sent.splice(0);
     // those that had not begun are innocent: they start again as they were
     for (const sent of queued.reverse()) if (!sent.work.job.over) waiting.unshift(sent.work);
     if (running !== undefined) {
       options.log?.warn({ why }, 'a sandbox child ended, and its events are taken up by another');
-      if (child.void) waiting.unshift(running.work);
+      if (child.void || again) waiting.unshift(running.work);
+      else if (running.work.alone && child.lastAt === null && !running.first) apart = running.work;
       else lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
       finish(running.work.job);
     }
     busy(child);
+    if (apart !== undefined && children.length < size) give(start(), apart);
+    else if (apart !== undefined) waiting.unshift(apart);
     dispatch();
-    if (running !== undefined && !ended) spare ??= create();
+    if (running !== undefined) {
+      spareFailed = false;
+      keepSpare();
+    }
   }
 
   async function load(program: Program): Promise<Loaded> {
@@ -336,7 +416,8 @@ export function createPool(options: SandboxOptions): Sandbox {
     let error = '';
     for (let attempt = 0; attempt < 2; attempt++) {
       const child =
-        children.find((one) => !one.dead && one.sent.length === 0) ?? (children.length < size ? start() : children[0]!);
+        children.find((one) => !one.dead && !one.retired && one.sent.length === 0) ??
+        (children.length < size ? start() : children[0]!);
       error = await new Promise<string>((resolve) => {
         if (child.sent.length === 0) {
           child.heard = performance.now();
@@ -346,7 +427,10 @@ export function createPool(options: SandboxOptions): Sandbox {
         ensureLoaded(child, entry);
         busy(child);
       });
-      if (error === '' || (JSON.parse(error) as { why: string }).why === 'runtime' || ended) break;
+      if (error === '' || ended) break;
+      const { why, again } = JSON.parse(error) as { readonly why: string; readonly again?: boolean };
+      if (why === 'runtime') break;
+      if (again === true) attempt--;
     }
     if (error !== '') {
       forget(entry);

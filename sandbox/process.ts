@@ -3,38 +3,35 @@
 // Guarantee: onEnd is called exactly once, whatever the child does.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type FromChild, type LossReason, lineReader, type ToChild } from './protocol.ts';
+import { join } from 'node:path';
+import { ENVIRONMENT, howToLaunch, type Launch, launchBare } from './launch.ts';
+import { type ChildRights, type FromChild, type LossReason, lineReader, type ToChild } from './protocol.ts';
 import { openSlots, type Slot } from './slots.ts';
-
-/** Flags that the realm's safety rests on (facts/sandbox.md, 4.1). */
-const FLAGS = [
-  '--no-node-snapshot',
-  '--no-turboshaft-loop-unrolling',
-  '--enable-experimental-regexp-engine-on-excessive-backtracks',
-  '--no-warnings',
-];
-
-// Nothing of the parent's. The last two keep glibc from giving the memory of each slice back and taking it anew page by
-// page, which costs a tenth of the time of a small transform; other C libraries do not look at them.
-const ENVIRONMENT = {
-  TZ: 'UTC',
-  LANG: 'en_US.UTF-8',
-  MALLOC_MMAP_THRESHOLD_: String(16 << 20),
-  MALLOC_TRIM_THRESHOLD_: String(64 << 20),
-};
 
 const STDERR_KEPT = 4096;
 const PAGE = 4096;
+const PIECE = 256 << 10; // characters of a text that one frame carries
+const MOST_HELD = 256 << 20; // characters of answers that a child may send ahead of their frame
 
 export interface SandboxProcess {
-  readonly slots: readonly Slot[];
   readonly pid: number | undefined;
+  readonly launch: Launch;
+  /** Texts pass through shared memory; else, or when there is no room left in it, through the pipes. */
+  readonly sharedMemory: boolean;
+  /** Whether the system ends it before others when memory runs out. */
+  readonly oomFirst: boolean;
   send(message: ToChild): void;
+  /** Hands a slice over, into the slot of that number or through the pipe. */
+  put(slot: number, pieces: readonly string[]): { readonly bytes: number; readonly inline: boolean };
+  /** The answers that a `part` speaks of. @returns null: they are not there, and the child lies */
+  take(
+    slot: number,
+    part: { readonly offset: number; readonly bytes: number; readonly inline: boolean },
+  ): string | null;
+  /** The slot is free again. */
+  clear(slot: number): void;
   /** Ends it at once; `why` is what its running event is told. */
   kill(why: LossReason): void;
   /** Resident memory in bytes; 0 where the system does not say. */
@@ -46,39 +43,50 @@ export interface SandboxProcess {
 }
 
 export interface ProcessEvents {
-  onMessage(message: Exclude<FromChild, { t: 'ready' }>): void;
-  onEnd(why: LossReason, detail: string): void;
+  onReady(rights: ChildRights): void;
+  onMessage(message: Exclude<FromChild, { t: 'ready' | 'text' }>): void;
+  /** `again`: it did not start as it should have, and the next one starts in another way. */
+  onEnd(why: LossReason, detail: string, again: boolean): void;
 }
 
-export function startProcess(slotCount: number, events: ProcessEvents): SandboxProcess {
-  const slots = openSlots(slotCount);
+export interface ProcessOptions {
+  readonly slots: number;
+  /** Pass texts through pipes even where there is shared memory. */
+  readonly pipes: boolean;
+}
+
+export function startProcess(options: ProcessOptions, events: ProcessEvents): SandboxProcess {
+  const slots: readonly Slot[] = (options.pipes ? null : openSlots(options.slots)) ?? [];
   const cwd = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const entry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
-  // Told where it is: on its own way there the child might pass links that it may not read, node_modules itself for one.
-  const addon = folders('isolated-vm', entry);
-  const command = [...FLAGS, ...rights(entry, addon), entry, ...addon.slice(-1)];
-  const child: ChildProcess = spawn(process.execPath, command, {
+  const launch = howToLaunch();
+  const child: ChildProcess = spawn(launch.command, launch.args, {
     cwd,
     env: ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
   });
+  let ready = false;
   let ended = false;
+  let oomFirst = false;
   const gone = Promise.withResolvers<void>();
   let cause: LossReason | null = null;
   let stderr = '';
-  const end = (detail: string): void => {
+  let held: string[] = [];
+  let heldSize = 0;
+  const end = (detail: string, byItself: boolean): void => {
     if (ended) return;
     ended = true;
     for (const slot of slots) slot.close();
     rmSync(cwd, { recursive: true, force: true });
     const memory = /out of memory|heap limit|allocation fail/i.test(stderr);
-    events.onEnd(cause ?? (memory ? 'memory' : 'crash'), detail);
+    const again = byItself && !ready && cause === null && launch.wrappers.size > 0 && launchBare();
+    events.onEnd(cause ?? (memory ? 'memory' : 'crash'), detail, again);
     gone.resolve();
   };
-  child.on('error', (error) => end(error.message));
+  child.on('error', (error) => end(error.message, true));
   // 'close', not 'exit': what it still said before its end counts
-  child.on('close', (code, signal) => end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500)));
+  child.on('close', (code, signal) => {
+    end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500), code !== null);
+  });
   child.stdin!.on('error', () => {}); // it is gone; 'close' tells
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(0, STDERR_KEPT);
@@ -87,6 +95,9 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
     cause ??= why;
     child.kill('SIGKILL');
   };
+  const send = (message: ToChild): void => {
+    if (!ended) child.stdin!.write(`${JSON.stringify(message)}\n`);
+  };
   child.stdout!.setEncoding('utf8').on(
     'data',
     lineReader(
@@ -94,8 +105,15 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
         const message = parseLine(line);
         if (message === null) kill('crash');
         else if (message.t === 'ready') {
+          ready = true;
           // A folder that is gone is as empty as can be, and nobody has to remove it when this process is killed.
           rmSync(cwd, { recursive: true, force: true });
+          oomFirst = goFirst(child.pid!);
+          if (!ended) events.onReady(message.rights);
+        } else if (message.t === 'text') {
+          held.push(message.text);
+          heldSize += message.text.length;
+          if (heldSize > MOST_HELD) kill('memory');
         } else if (!ended && cause === null) events.onMessage(message);
       },
       () => kill('crash'),
@@ -103,12 +121,35 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
   );
   const sockets = [child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[];
   return {
-    slots,
+    launch,
+    sharedMemory: slots.length > 0,
+    get oomFirst() {
+      return oomFirst;
+    },
     ended: gone.promise,
     pid: child.pid,
-    send(message) {
-      if (!ended) child.stdin!.write(`${JSON.stringify(message)}\n`);
+    send,
+    put(slot, pieces) {
+      const file = slots[slot];
+      if (file !== undefined) {
+        try {
+          return { bytes: file.write(pieces), inline: false };
+        } catch (error) {
+          if (!isFull(error)) throw error;
+        }
+      }
+      const text = pieces.join('');
+      for (let at = 0; at < text.length; at += PIECE) send({ t: 'text', text: text.slice(at, at + PIECE) });
+      return { bytes: 0, inline: true };
     },
+    take(slot, part) {
+      if (!part.inline) return slots[slot]?.read(part.offset, part.bytes) ?? null;
+      const text = held.join('');
+      held = [];
+      heldSize = 0;
+      return text;
+    },
+    clear: (slot) => slots[slot]?.clear(),
     kill,
     resident() {
       if (process.platform !== 'linux') return 0;
@@ -127,30 +168,18 @@ export function startProcess(slotCount: number, events: ProcessEvents): SandboxP
   };
 }
 
-// Node's permission model: no files but the child's own code, no network, no processes, no workers. (An addon is needed, and an
-// addon can do anything: this stops JavaScript that has got out of its isolate, not machine code.)
-function rights(entry: string, addon: readonly string[]): string[] {
-  const read = [dirname(entry), '/etc/alpine-release', ...addon];
-  // what the addon is loaded with may stand beside it only, where packages are links
-  for (const from of [entry, ...addon.map((folder) => join(folder, 'package.json'))]) {
-    read.push(...folders('node-gyp-build', from));
-  }
-  // package.json above the child's code says that it is made of ES modules
-  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file)) read.push(file);
-  }
-  return ['--permission', '--allow-addons', ...[...new Set(read)].map((path) => `--allow-fs-read=${path}`)];
+/** No room in shared memory (a container gives it 64 MB), or a file as large as the child may make it. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EFBIG', 'EDQUOT', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-// A package's folder as the module `from` finds it, and as it is on the disk: node_modules, or the package, may be a link, and
-// Node asks for the right to each of the two. None: the child says so when it cannot load its addon.
-function folders(name: string, from: string): string[] {
-  for (const modules of createRequire(from).resolve.paths(name) ?? []) {
-    const folder = join(modules, name);
-    if (existsSync(folder)) return [folder, realpathSync(folder)];
+function goFirst(pid: number): boolean {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000');
+    return true;
+  } catch {
+    return false;
   }
-  return [];
 }
 
 // A child that the author's code has taken over could say anything: a line of no known form ends it.

@@ -18,6 +18,26 @@ export interface LoadMessage {
   readonly guest: string;
   readonly text: string;
   readonly limits: ProgramLimits;
+  readonly wear: Wear;
+}
+
+/** When an isolate is made anew before its next slice: what it holds on to, and how its heap has fallen apart, goes with it. */
+export interface Wear {
+  /** Slices that it ran. */
+  readonly slices: number;
+  /** ms. */
+  readonly age: number;
+  /** The part of its memory limit that is taken when nothing runs. */
+  readonly heap: number;
+}
+
+/** What Node lets a child do, asked before any other code runs in it. */
+export interface ChildRights {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly child: boolean;
+  readonly worker: boolean;
+  readonly net: boolean;
 }
 
 export interface RunMessage {
@@ -26,6 +46,8 @@ export interface RunMessage {
   readonly p: number;
   readonly slot: number;
   readonly bytes: number;
+  /** The slice came in `text` frames before this one, and its answers go back so. */
+  readonly inline: boolean;
   readonly n: number;
   /** Start from an isolate that no event has touched. */
   readonly fresh: boolean;
@@ -36,6 +58,8 @@ export interface RunMessage {
 export type ToChild =
   | LoadMessage
   | RunMessage
+  /** A piece of the slice of the next run. */
+  | { readonly t: 'text'; readonly text: string }
   | { readonly t: 'drop'; readonly p: number }
   /** Nobody waits for this run any more: it ends after the call that is running. */
   | { readonly t: 'stop'; readonly r: number };
@@ -52,7 +76,9 @@ export interface Needs {
 export type LossReason = 'timeout' | 'memory' | 'crash';
 
 export type FromChild =
-  | { readonly t: 'ready' }
+  | { readonly t: 'ready'; readonly rights: ChildRights }
+  /** A piece of the answers of the next part. */
+  | { readonly t: 'text'; readonly text: string }
   | { readonly t: 'loaded'; readonly p: number; readonly error: string }
   /** Answers of the events [from, from + count), at `offset` in the slot. */
   | {
@@ -62,8 +88,10 @@ export type FromChild =
       readonly count: number;
       readonly offset: number;
       readonly bytes: number;
+      readonly inline: boolean;
     }
-  | { readonly t: 'done'; readonly r: number }
+  /** `made`: isolates that this process has made until now. */
+  | { readonly t: 'done'; readonly r: number; readonly made: number }
   /** What was not answered is void, and has to come again with what it needs. */
   | { readonly t: 'again'; readonly r: number; readonly needs: Needs }
   | { readonly t: 'lost'; readonly r: number; readonly at: number; readonly why: LossReason }

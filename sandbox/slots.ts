@@ -1,5 +1,5 @@
 // Slot files: where slices and answers pass between the pipeline process and a child. Each is a file that has no name any
-// more (unlinked as soon as it is open), in shared memory where the system has it, handed to the child as a descriptor.
+// more (unlinked as soon as it is open), in shared memory, handed to the child as a descriptor.
 // One system call moves a slice, where a pipe takes many (facts/perf.md, 3.7). A child can write nonsense into its slots,
 // and no more: the parent copies what it reads before it looks at it.
 
@@ -14,9 +14,9 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+const SHARED_MEMORY = '/dev/shm';
 const KEEP = 4 << 20; // a slot that grew beyond this gives its memory back
 
 export interface Slot {
@@ -29,8 +29,10 @@ export interface Slot {
   close(): void;
 }
 
-export function openSlots(count: number): Slot[] {
-  const folder = mkdtempSync(join(sharedMemory(), 'sluice-'));
+/** null: the system has no shared memory. */
+export function openSlots(count: number): Slot[] | null {
+  if (!hasSharedMemory()) return null;
+  const folder = mkdtempSync(join(SHARED_MEMORY, 'sluice-'));
   try {
     return Array.from({ length: count }, (_, i) => {
       const path = join(folder, String(i));
@@ -86,11 +88,11 @@ export function scratchFor(bytes: number): Buffer {
 const LARGEST_SCRATCH = 8 << 20;
 let scratch = Buffer.alloc(0);
 
-function sharedMemory(): string {
+function hasSharedMemory(): boolean {
   try {
-    accessSync('/dev/shm', constants.W_OK | constants.X_OK);
-    return '/dev/shm';
+    accessSync(SHARED_MEMORY, constants.W_OK | constants.X_OK);
+    return true;
   } catch {
-    return tmpdir();
+    return false;
   }
 }
