@@ -4,10 +4,21 @@
 import { type Column, type EventBatch, isRow, type KeySpec, type Row } from 'sluice/sdk';
 import type { Connection } from './driver.ts';
 import { effectsOf } from './effects.ts';
-import { append, deleteKeys, deleteMatch, move, type Place, truncate, updateMatch, upsert } from './statements.ts';
+import {
+  append,
+  canonicalNames,
+  deleteKeys,
+  deleteMatch,
+  move,
+  type Place,
+  truncate,
+  updateMatch,
+  upsert,
+} from './statements.ts';
 import type { Step } from './steps.ts';
 import {
   addColumns,
+  addKey,
   createTarget,
   noColumn,
   noTable,
@@ -103,9 +114,16 @@ async function ready(
   const names = new Set<string>();
   for (const row of rows) for (const column in row) names.add(column);
   const missing = [...names].filter((column) => target!.column(column, source) === undefined);
-  if (missing.length === 0) return target;
-  if (!settings.autoEvolve) throw noColumn(name, missing[0]!);
-  await addColumns(db, target, missing, rows, source, settings);
+  if (missing.length > 0) {
+    if (!settings.autoEvolve) throw noColumn(name, missing[0]!);
+    await addColumns(db, target, missing, rows, source, settings);
+    cache.tables.delete(name);
+    target = (await known(run, name))!;
+  }
+  if (key.length === 0 || !target.madeWithoutKey || target.isUnique(canonicalNames({ target, source }, key)))
+    return target;
+  if (!settings.autoEvolve) return target; // the write will say what is missing
+  await addKey(db, target, key);
   cache.tables.delete(name);
   return known(run, name);
 }

@@ -144,7 +144,10 @@ function writable({ target, source }: Place, names: readonly string[]): string[]
 }
 
 // Names as the table itself writes them: SQLite's names know no case, a set of names does.
-function canonicalNames({ target, source }: Place, names: readonly string[]): string[] {
+export function canonicalNames(
+  { target, source }: Pick<Place, 'target' | 'source'>,
+  names: readonly string[],
+): string[] {
   return names.map((name) => target.column(name, source)?.name ?? name);
 }
 

@@ -1,10 +1,12 @@
 // The tables that the sink writes: what they look like, made where they are missing, and given the columns that rows bring.
-// Guarantee: a table is only ever made or widened, never narrowed; what the settings forbid is a clear rejection of the
-// event, never a value that is silently left out.
+// Guarantee: a table is only ever made or widened, never narrowed (but that one which was made here for events without a key
+// gets a unique index once one with a key comes); what the settings forbid is a clear rejection of the event, never a value
+// that is silently left out.
 
 import { type Column, type ColumnType, type Json, type Row, type SluiceError, sluiceError } from 'sluice/sdk';
 import { brokenText, type TargetColumn } from './binds.ts';
 import type { Connection } from './driver.ts';
+import { faultOf } from './faults.ts';
 import { affinityOf, declaredFor, kindOf, quoted } from './kinds.ts';
 import { nameList, readTable, type Table } from './tables.ts';
 
@@ -27,7 +29,12 @@ export interface Target {
   column(name: string, source: SourceColumns): TargetColumn | undefined;
   /** True when ON CONFLICT can name these columns. */
   isUnique(columns: readonly string[]): boolean;
+  /** It was made here, for events without a key. */
+  readonly madeWithoutKey: boolean;
 }
+
+/** Stands in the table's own definition, where SQLite keeps it: this table is ours to give a key. */
+const WITHOUT_KEY = '/* made for events without a key */';
 
 const NATIVE = /^[A-Za-z_][\w ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?$/;
 
@@ -45,10 +52,15 @@ export async function readTarget(db: Connection, name: string, settings: TargetS
     const columns = await db.all<{ name: string | null }>('SELECT name FROM pragma_index_info(?)', [index.name]);
     if (columns.every((column) => column.name !== null)) unique.push(new Set(columns.map((column) => column.name!)));
   }
+  const [definition] = await db.all<{ sql: string | null }>(
+    `SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?`,
+    [table.name],
+  );
   const byName = new Map(table.columns.map((column) => [column.name.toLowerCase(), column]));
   const made = new Map<string, TargetColumn>();
   return {
     table,
+    madeWithoutKey: definition?.sql?.includes(WITHOUT_KEY) === true,
     column(wanted, source) {
       const column = byName.get(wanted.toLowerCase());
       if (column === undefined) return undefined;
@@ -83,7 +95,24 @@ export async function createTarget(
     return `${quoted(column)}${type === '' ? '' : ` ${type}`}${key.includes(column) ? ' NOT NULL' : ''}`;
   });
   if (key.length > 0) definitions.push(`PRIMARY KEY (${nameList(key)})`);
-  await db.exec(`CREATE TABLE ${quoted(name)} (${definitions.join(', ')})`);
+  const mark = key.length > 0 ? '' : `${WITHOUT_KEY} `;
+  await db.exec(`CREATE TABLE ${quoted(name)} (${mark}${definitions.join(', ')})`);
+}
+
+/**
+ * Gives a table that was made here for events without a key the unique index that one with a key needs: which of them comes
+ * first must not decide whether the other can be written.
+ * @throws SluiceError E_SINK_WRITE when rows are there that have one key
+ */
+export async function addKey(db: Connection, target: Target, key: readonly string[]): Promise<void> {
+  const { name } = target.table;
+  try {
+    await db.exec(
+      `CREATE UNIQUE INDEX ${quoted(`_sluice_key_${name}_${key.join('_')}`)} ON ${quoted(name)} (${nameList(key)})`,
+    );
+  } catch (thrown) {
+    throw faultOf(thrown) === 'row' ? noUniqueKey(name, key, ', and rows that have the same one') : thrown;
+  }
 }
 
 /** Adds the columns that the table does not have; true when there were any. */
@@ -170,9 +199,9 @@ export function noColumn(table: string, column: string): SluiceError {
   });
 }
 
-export function noUniqueKey(table: string, columns: readonly string[]): SluiceError {
+export function noUniqueKey(table: string, columns: readonly string[], more = ''): SluiceError {
   return sluiceError('E_SINK_WRITE', {
-    message: `table "${table}" has no primary key or unique index on (${columns.join(', ')}), which the sink writes by`,
+    message: `table "${table}" has no primary key or unique index on (${columns.join(', ')}), which the sink writes by${more}`,
     fix: 'make one, or set `key` to the columns that the table has one on',
     permanent: true,
   });
