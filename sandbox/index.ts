@@ -2,12 +2,14 @@
 // The process that calls this never loads isolated-vm: programs run in child processes (pool.ts, child.ts).
 // Guarantee: every event of a slice gets exactly one answer, whatever the code does to its isolate or its process.
 
+import { assuredSandbox } from './assure.ts';
 import type { Parked } from './breaker.ts';
-import { createPool } from './pool.ts';
 import type { LossReason, ProgramLimits } from './protocol.ts';
 
+export { proveSandbox } from './assure.ts';
 export type { Parked } from './breaker.ts';
 export type { GuestHost, GuestProgram, GuestRun, RefusalDetails } from './guest/harness.ts';
+export { type Proof, readProof } from './proof.ts';
 export type { ProgramLimits } from './protocol.ts';
 
 /** What runs: a script that evaluates to a GuestProgram, and the text that it is given. */
@@ -85,6 +87,8 @@ export interface Sandbox extends AsyncDisposable {
 export interface SandboxOptions {
   /** How many child processes; by default as many as there are cores. */
   readonly children?: number;
+  /** Where the proof that the sandbox holds here is remembered (proof.ts). Without one, nothing is proved. */
+  readonly proof?: string;
   readonly log?: {
     warn(fields: object, message: string): void;
   };
@@ -104,5 +108,5 @@ export function isRefused(answer: Answer): answer is Refused {
 }
 
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  return createPool(options);
+  return assuredSandbox(options);
 }

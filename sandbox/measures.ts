@@ -2,7 +2,7 @@
 // the child before any other code has run in it. What is missing is said by name, with what it means.
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Launch } from './launch.ts';
+import type { SandboxProcess } from './process.ts';
 import type { ChildRights } from './protocol.ts';
 
 export interface Measure {
@@ -12,15 +12,10 @@ export interface Measure {
   readonly message: string;
 }
 
-export interface Observed {
-  readonly pid: number;
-  readonly rights: ChildRights;
-  readonly launch: Launch;
-  readonly sharedMemory: boolean;
-  readonly oomFirst: boolean;
-}
-
-export function measuresOf({ pid, rights, launch, sharedMemory, oomFirst }: Observed): readonly Measure[] {
+/** `process`: one that is ready. */
+export function measuresOf(process: SandboxProcess, rights: ChildRights): readonly Measure[] {
+  const { launch, sharedMemory, oomFirst } = process;
+  const pid = process.pid!;
   const files = !rights.read && !rights.write && !rights.child && !rights.worker;
   const netless = ownNetwork(pid);
   return [

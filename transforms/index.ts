@@ -13,6 +13,9 @@ import {
 } from 'sluice/sdk';
 import type { Languages, LoadedFilter, LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
+
+export { type Proof, proveSandbox, readProof } from '../sandbox/index.ts';
+
 import { createSandbox, LoadFailure, type Program, type Sandbox } from '../sandbox/index.ts';
 import { type BridgeOptions, bridge } from './guest.ts';
 import { javascript, typescript } from './javascript/index.ts';
@@ -24,6 +27,8 @@ export interface LanguagesOptions {
   readonly log?: Logger;
   /** Sandbox children; by default as many as there are cores. */
   readonly children?: number;
+  /** The file in which the sandbox remembers that it holds here; asked for when the first transform is created. */
+  readonly proof?: () => string | undefined;
 }
 
 /** Our own; loaded when a manifest names them. */
@@ -43,7 +48,9 @@ interface Compiled {
 export function createLanguages(options: LanguagesOptions = {}): Languages {
   let sandbox: Sandbox | undefined;
   const opened = (): Sandbox => {
+    const proof = options.proof?.();
     sandbox ??= createSandbox({
+      ...(proof === undefined ? {} : { proof }),
       ...(options.children === undefined ? {} : { children: options.children }),
       ...(options.log === undefined ? {} : { log: options.log }),
     });

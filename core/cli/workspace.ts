@@ -59,13 +59,17 @@ export async function openWorkspace(
     manifestDir: dirname(file),
     notice: (message) => log.info({}, message),
   });
-  const languages = createLanguages({ log });
+  let proof: string | undefined;
+  const languages = createLanguages({ log, proof: () => proof });
   const loaded = await loadManifest(file, {
     resolvePlugin: (name, kind) => registry.resolve(name, kind),
     languages,
     ...(options.inspect === true ? { inspect: true } : {}),
   });
-  if (loaded.manifest !== null) log.addSecrets(loaded.manifest.secrets);
+  if (loaded.manifest !== null) {
+    log.addSecrets(loaded.manifest.secrets);
+    proof = proofFile(loaded.manifest);
+  }
   maskErrorsWith(log.mask);
   return {
     file,
@@ -78,6 +82,11 @@ export async function openWorkspace(
       await languages[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Where the sandbox remembers that it holds here: beside the state store's file. A store in memory remembers nothing. */
+export function proofFile({ service }: Manifest): string | undefined {
+  return service.state.type === 'sqlite' ? `${service.state.path}.sandbox.json` : undefined;
 }
 
 /** The manifest, or its findings printed and null: then the exit code is findingsExit(). */

@@ -6,13 +6,15 @@ import type { StreamConfig } from '../../manifest/model.ts';
 import type { CheckResult } from '../../plugin.ts';
 import type { Command } from '../command.ts';
 import { printJson, say } from '../output.ts';
-import { chosenStreams, findingsExit, manifestOf, openStore, openWorkspace } from '../workspace.ts';
+import { sandboxRows } from '../sandbox-rows.ts';
+import { chosenStreams, findingsExit, manifestOf, openStore, openWorkspace, proofFile } from '../workspace.ts';
 
 type Row = CheckResult & { readonly stream: string; readonly part: string };
 
 export const command: Command = {
   name: 'check',
-  summary: 'Checks that the state store, sources and sinks of a manifest can be reached, with the rights they need.',
+  summary:
+    'Checks that the state store, sources and sinks of a manifest can be reached with the rights they need, and that the sandbox holds here.',
   usage: 'check [manifest] [--stream id]',
   examples: ['check examples/quickstart/sluice.yaml', 'check ./sluice.yaml --json'],
   options: { stream: { type: 'string', multiple: true, help: 'only this stream' } },
@@ -24,7 +26,12 @@ export const command: Command = {
     const rows: Row[] = [
       { stream: '', part: 'state', ok: true, name: 'open', message: 'the state store can be opened' },
     ];
-    for (const config of chosenStreams(manifest, invocation)) {
+    const streams = chosenStreams(manifest, invocation);
+    if (streams.some(runsUserCode)) {
+      const found = await sandboxRows(proofFile(manifest));
+      rows.push(...found.map((result): Row => ({ ...result, stream: '', part: 'sandbox' })));
+    }
+    for (const config of streams) {
       const signal = new AbortController().signal;
       rows.push(...(await checkStream({ config, store, languages: opened.languages, log: opened.log, signal })));
     }
@@ -40,6 +47,9 @@ export const command: Command = {
     return rows.every((row) => row.ok) ? 0 : 3;
   },
 };
+
+const runsUserCode = (stream: StreamConfig): boolean =>
+  stream.transformations.some((rule) => rule.plugin?.transform === undefined);
 
 async function checkStream(opening: Opening): Promise<Row[]> {
   const { config } = opening;

@@ -6,7 +6,8 @@ import type { StreamConfig } from '../../manifest/model.ts';
 import type { StateStore, StreamState } from '../../state/store.ts';
 import type { Command } from '../command.ts';
 import { printData, printJson, table } from '../output.ts';
-import { chosenStreams, findingsExit, manifestOf, openStore, openWorkspace } from '../workspace.ts';
+import { sandboxStatus } from '../sandbox-rows.ts';
+import { chosenStreams, findingsExit, manifestOf, openStore, openWorkspace, proofFile } from '../workspace.ts';
 
 const OVER: ReadonlySet<StreamState> = new Set(['failed', 'ended', 'stopped']);
 
@@ -22,11 +23,15 @@ export const command: Command = {
     if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
     const streams = await Promise.all(chosenStreams(manifest, invocation).map((stream) => statusOf(stream, store)));
-    if (invocation.json) await printJson({ streams });
-    else await printData(statusText(streams));
+    const sandbox = sandboxStatus(proofFile(manifest));
+    if (invocation.json) await printJson({ streams, sandbox });
+    else await printData([statusText(streams), ...(sandbox?.missing ?? []).map(missingText)].join('\n'));
     return 0;
   },
 };
+
+const missingText = ({ name, message }: { name: string; message: string }): string =>
+  `sandbox: without ${name}: ${message}`;
 
 type Shown = Awaited<ReturnType<typeof statusOf>>;
 

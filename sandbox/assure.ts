@@ -1,0 +1,85 @@
+// Assures that the sandbox is what it is taken for: looks at what is in force when the first child is there, proves the flags once
+// for each Node binary, remembers both, and says what is missing once.
+
+import { type Canary, runCanaries } from './canaries.ts';
+import type { Sandbox, SandboxOptions } from './index.ts';
+import { type Measure, measuresOf } from './measures.ts';
+import { createPool } from './pool.ts';
+import { makeProof, type Proof, readProof, saveProof } from './proof.ts';
+
+/** A sandbox that says what it lacks, and proves its flags in the background when there is no proof yet. */
+export function assuredSandbox(options: SandboxOptions): Sandbox {
+  const { log, proof: file } = options;
+  let proving: Promise<void> | undefined;
+  let prover: Sandbox | undefined;
+  const sandbox = createPool({
+    ...options,
+    onReady(process, rights) {
+      const measures = measuresOf(process, rights);
+      sayMissing(log, measures);
+      if (file === undefined) return;
+      const known = readProof(file);
+      if (known === null)
+        proving = prove(measures).catch(() => undefined); // ended before it was done: next time
+      else {
+        sayBroken(log, known.canaries);
+        if (JSON.stringify(known.measures) !== JSON.stringify(measures)) remember(makeProof(known.canaries, measures));
+      }
+    },
+  });
+  const prove = async (measures: readonly Measure[]): Promise<void> => {
+    prover = createPool({ children: 1, spare: false });
+    await using it = prover;
+    const canaries = await runCanaries(it);
+    sayBroken(log, canaries);
+    remember(makeProof(canaries, measures));
+  };
+  const remember = (proof: Proof): void => {
+    try {
+      saveProof(file!, proof);
+    } catch (error) {
+      log?.warn(
+        { reason: String(error) },
+        'the proof of the sandbox cannot be remembered, and is made again next time',
+      );
+    }
+  };
+  return {
+    ...sandbox,
+    async [Symbol.asyncDispose]() {
+      await prover?.[Symbol.asyncDispose]();
+      await Promise.all([proving, sandbox[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+/** Makes the proof anew, and remembers it if there is a file. @throws LoadFailure when no child starts */
+export async function proveSandbox(file: string | undefined): Promise<Proof> {
+  const measures = Promise.withResolvers<readonly Measure[]>();
+  await using sandbox = createPool({
+    children: 1,
+    spare: false,
+    onReady: (process, rights) => measures.resolve(measuresOf(process, rights)),
+  });
+  const canaries = await runCanaries(sandbox);
+  const proof = makeProof(canaries, await measures.promise);
+  if (file !== undefined) saveProof(file, proof);
+  return proof;
+}
+
+function sayMissing(log: SandboxOptions['log'], measures: readonly Measure[]): void {
+  const missing = measures.filter((measure) => !measure.in_force);
+  if (missing.length === 0) return;
+  const fields = { missing: Object.fromEntries(missing.map(({ name, message }) => [name, message])) };
+  log?.warn(fields, `the sandbox runs without ${missing.map(({ name }) => name).join(', ')}`);
+}
+
+function sayBroken(log: SandboxOptions['log'], canaries: readonly Canary[]): void {
+  const broken = canaries.filter((canary) => !canary.holds);
+  if (broken.length === 0) return;
+  const fields = { broken: Object.fromEntries(broken.map(({ name, seen }) => [name, seen])) };
+  log?.warn(
+    fields,
+    `this version of Node does not hold what the sandbox relies on (${broken.map(({ name }) => name).join(', ')}): hostile events cost a process each`,
+  );
+}
