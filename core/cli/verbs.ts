@@ -27,7 +27,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   checkpoint: { summary: 'show, set or clear a checkpoint', load: () => import('./commands/checkpoint.ts') },
   plugins: { summary: 'list and describe plugins', load: () => import('./commands/plugins.ts') },
   new: { summary: 'make a new pipeline', load: () => import('./commands/new.ts') },
-  test: { summary: 'run the tests of transforms', waitsFor: 'the issue on languages and tests' },
+  test: { summary: 'run the tests of transforms', load: () => import('./commands/test.ts') },
   apply: { summary: 'run a transform as a filter', load: () => import('./commands/apply.ts') },
   capture: { summary: 'capture events of a stream', waitsFor: 'the issue on languages and tests' },
   types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },

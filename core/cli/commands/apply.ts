@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { createLanguages } from '../../../transforms/index.ts';
 import { loneRule } from '../../authoring/rule.ts';
+import { languageByEnding } from '../../authoring/target.ts';
 import { type ErrorData, sluiceError } from '../../errors.ts';
 import type { LoadedFilter } from '../../languages.ts';
 import type { TransformRule } from '../../manifest/model.ts';
@@ -18,16 +19,6 @@ import { logLevel } from '../workspace.ts';
 
 const SLICE_LINES = 500;
 const SLICE_BYTES = 512 * 1024;
-
-/** The language of a file, where its name tells it. */
-const BY_EXTENSION: Readonly<Record<string, string | undefined>> = {
-  '.js': 'javascript',
-  '.mjs': 'javascript',
-  '.ts': 'typescript',
-  '.mts': 'typescript',
-  '.jsonata': 'jsonata',
-  '.json': 'kazaam',
-};
 
 export const command: Command = {
   name: 'apply',
@@ -89,7 +80,7 @@ async function ruleFrom(invocation: Invocation, known: readonly string[]): Promi
       fix: "write --file ./transform.ts, or --expr '{ total: row.total }'",
     });
   }
-  const type = flag(invocation, 'type') ?? (file === undefined ? 'javascript' : BY_EXTENSION[extname(file)]);
+  const type = flag(invocation, 'type') ?? (file === undefined ? 'javascript' : languageByEnding[extname(file)]);
   if (type === undefined) {
     throw sluiceError('E_USAGE', {
       message: 'the name of the file does not tell its language',
