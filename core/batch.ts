@@ -6,6 +6,7 @@ import type { EnvelopeTexts } from './envelope.ts';
 import { sluiceError } from './errors.ts';
 import type { ChangeEvent, Column, EventBatch, Op, SnapshotRange, SourceInfo, Unreadable } from './event.ts';
 import { changedKey, isWholeBefore } from './images.ts';
+import { type Line, linesOf, sizeOf, textOf } from './lines.ts';
 import { isRow, type Row } from './values.ts';
 
 const NO_COLUMNS: readonly Column[] = [];
@@ -90,6 +91,7 @@ export interface TextParts {
   headers?(i: number): Readonly<Record<string, string>> | undefined;
   wholeBefore?(i: number): boolean;
   columns?(table: string): readonly Column[];
+  lines?(from: number, to: number): readonly Buffer[] | null;
   readonly ranges?: readonly SnapshotRange[];
   readonly unreadable?: ReadonlyMap<number, Unreadable>;
 }
@@ -126,6 +128,7 @@ export function batchOfText(parts: TextParts): EventBatch {
     after: parts.after,
     wholeBefore: parts.wholeBefore ?? ((i) => parts.before(i) !== null),
     columns: parts.columns ?? (() => NO_COLUMNS),
+    ...(parts.lines === undefined ? {} : { lines: parts.lines }),
     events() {
       events ??= Array.from({ length: parts.length }, (_, i) => {
         if (parts.unreadable?.has(i)) return null as unknown as ChangeEvent;
@@ -171,7 +174,8 @@ export function batchOfEnvelope(
 export interface MappedRows {
   readonly from: Uint32Array;
   readonly before: readonly (string | null)[];
-  readonly after: readonly (string | null)[];
+  /** A Line only where the output is a row to be written. */
+  readonly after: readonly (string | Line | null)[];
   /** The place of output j among several of one event, from 0; -1 where it is the only one. */
   readonly part: Int32Array;
   /** What a `scope: event` transform changed in the envelope of output j. */
@@ -186,7 +190,16 @@ export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
   const { from, part, changed } = rows;
   let events: readonly ChangeEvent[] | undefined;
   let bytes = 0;
-  for (let j = 0; j < from.length; j++) bytes += (rows.after[j]?.length ?? 0) + (rows.before[j]?.length ?? 0);
+  let inBytes = false;
+  for (let j = 0; j < from.length; j++) {
+    const row = rows.after[j] ?? null;
+    inBytes ||= typeof row === 'object' && row !== null;
+    bytes += (row === null ? 0 : sizeOf(row)) + (rows.before[j]?.length ?? 0);
+  }
+  const after = (j: number): string | null => {
+    const row = rows.after[j] ?? null;
+    return row === null ? null : textOf(row);
+  };
   const id = (j: number): string => (part[j]! < 0 ? input.id(from[j]!) : `${input.id(from[j]!)}/${part[j]}`);
   const op = (j: number): Op => changed?.get(j)?.op ?? input.op(from[j]!);
   const key = (j: number): Row | null => {
@@ -214,7 +227,8 @@ export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
     },
     head,
     before: (j) => rows.before[j] ?? null,
-    after: (j) => rows.after[j] ?? null,
+    after,
+    ...(inBytes && changed === undefined ? { lines: (a: number, b: number) => linesOf(rows.after, a, b) } : {}),
     wholeBefore: (j) => input.wholeBefore(from[j]!),
     columns: (table) => input.columns(table),
     ...(input.ranges === undefined ? {} : { ranges: input.ranges }),
@@ -222,7 +236,7 @@ export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
       events ??= Array.from(from, (_, j) => ({
         ...(JSON.parse(head(j)) as ChangeEvent),
         before: parseRow(rows.before[j] ?? null, id(j)),
-        after: parseRow(rows.after[j] ?? null, id(j)),
+        after: parseRow(after(j), id(j)),
         ts_ms: Date.now(),
       }));
       return events;
@@ -275,6 +289,20 @@ function select(
   const parts = all ?? (length > 0 ? [batchAt(0)] : []);
   let events: readonly ChangeEvent[] | undefined;
   let bytes = -1;
+  const lines = (from: number, to: number): readonly Buffer[] | null => {
+    const pieces: Buffer[] = [];
+    for (let i = from; i < to; ) {
+      const batch = batchAt(i);
+      const first = indexAt(i);
+      let end = i + 1;
+      while (end < to && batchAt(end) === batch && indexAt(end) === first + end - i) end++;
+      const some = batch.lines!(first, first + end - i);
+      if (some === null) return null;
+      pieces.push(...some);
+      i = end;
+    }
+    return pieces;
+  };
   return {
     length,
     get bytes() {
@@ -306,6 +334,7 @@ function select(
       }
       return NO_COLUMNS;
     },
+    ...(parts.every((batch) => batch.lines !== undefined) ? { lines } : {}),
     events() {
       events ??= Array.from({ length }, (_, i) => batchAt(i).events()[indexAt(i)]!);
       return events;

@@ -114,6 +114,12 @@ export interface EventBatch {
   /** True when `before` is a complete row, not just key columns (what a delete needs to pass through a function). */
   wholeBefore(i: number): boolean;
   columns(table: string): readonly Column[];
+  /**
+   * The rows `after` of the events [from, to) as bytes: each as one line, in pieces that follow each other (lines.ts). null, or no
+   * such function, where one of them is no row to be written (a delete, a truncate …) or the batch does not hold bytes.
+   * For whoever passes rows on unread: nothing is decoded. The bytes must not be changed.
+   */
+  lines?(from: number, to: number): readonly Buffer[] | null;
   readonly ranges?: readonly SnapshotRange[];
   /** By index: the events that the source could not read. Nobody but the engine sees a batch that has any. */
   readonly unreadable?: ReadonlyMap<number, Unreadable>;

@@ -22,6 +22,8 @@ export type {
 export { changedKeyOfText, isWholeBeforeText } from './images.ts';
 export type { HoldTracker } from './key-order.ts';
 export { allOk, holdTracker, inKeyOrder, keyTexts } from './key-order.ts';
+export type { Line } from './lines.ts';
+export { linesOf, oneLine, sizeOf, textOf } from './lines.ts';
 export { pause } from './pause.ts';
 export * from './plugin.ts';
 export type { ConfigSchema, FromSchema, ObjectSchema } from './schema.ts';

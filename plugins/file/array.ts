@@ -80,7 +80,7 @@ export function arrayScanner(start: ArrayStart, limits: ScanLimits): Scanner {
       addBytes(records, carry.length === 0 ? rest : Buffer.concat([...carry, rest]), begin, beginLine, limits);
       const text = records.texts[count]!;
       // A row is written as one line. A raw line break in JSON is white space only: in a string it would be escaped.
-      if (text.includes('\n') || text.includes('\r')) records.texts[count] = text.replace(/[\r\n]/g, ' ');
+      if (typeof text === 'string' && /[\r\n]/.test(text)) records.texts[count] = text.replace(/[\r\n]/g, ' ');
     }
     begin = -1;
     carry = [];

@@ -10,10 +10,12 @@ import {
   isRow,
   isWholeBeforeText,
   type Json,
+  linesOf,
   type Row,
   type SourceInfo,
   sluiceError,
   splitEnvelope,
+  textOf,
   toSluiceError,
   type Unreadable,
   unsafeNumber,
@@ -38,8 +40,12 @@ export function rowBatch(records: Records, tag: string, origin: Origin): EventBa
   const id = (i: number): string => `${tag}:${offsets[i]}`;
   const parsed: ({ readonly key: Row | null; readonly ts: number } | undefined)[] = [];
   const lookInto = (i: number): { readonly key: Row | null; readonly ts: number } =>
-    (parsed[i] ??= keyAndTime(texts[i]!, origin));
+    (parsed[i] ??= keyAndTime(textOf(texts[i]!), origin));
   const ts = origin.time === undefined ? () => 0 : (i: number) => lookInto(i).ts;
+  const inBytes = (from: number, to: number): readonly Buffer[] | null => {
+    for (const i of failures.keys()) if (i >= from && i < to) return null;
+    return linesOf(texts, from, to);
+  };
   // The key columns are all that is known of the table, and a sink must know them: a row that lacks one belongs to no key,
   // but its table has one.
   const columns = (origin.key ?? []).map((name, at): Column => ({ name, type: 'any', key: at + 1 }));
@@ -54,7 +60,8 @@ export function rowBatch(records: Records, tag: string, origin: Origin): EventBa
     key: origin.key === undefined ? () => null : (i) => lookInto(i).key,
     source: (i) => sourceOf(origin, lines[i]!, ts(i)),
     before: () => null,
-    after: (i) => texts[i]!,
+    after: (i) => textOf(texts[i]!),
+    ...(texts.some((text) => typeof text !== 'string') ? { lines: inBytes } : {}),
     ...unreadableOf(failures, id, origin),
   });
   // The engine asks for table and time of every event: answered without making a `source` for it.
@@ -64,8 +71,9 @@ export function rowBatch(records: Records, tag: string, origin: Origin): EventBa
 export function eventBatch(records: Records, tag: string, origin: Origin): EventBatch {
   const { texts, offsets, lines } = records;
   const failures = new Map(records.failures);
-  const events = texts.map((text, i): EnvelopeTexts | null => {
+  const events = texts.map((record, i): EnvelopeTexts | null => {
     if (failures.has(i)) return null;
+    const text = textOf(record);
     try {
       return splitEnvelope(text);
     } catch (thrown) {

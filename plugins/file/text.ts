@@ -18,7 +18,7 @@ export interface Text extends AsyncDisposable {
   head(n: number): Promise<Buffer>;
   /** Makes next() go on from `offset`, and gives the n bytes before it; null when the text is shorter than that. */
   seek(offset: number, n: number): Promise<Buffer | null>;
-  /** The next bytes, which stay as they are until next() is called again; null at the end, which for a plain file may move. */
+  /** The next bytes, which nobody writes to again; null at the end, which for a plain file may move. */
   next(): Promise<Buffer | null>;
   /** At the end of a plain file: false when what was read is not there any more (the file was cut). */
   intact(): Promise<boolean>;
@@ -66,16 +66,12 @@ async function readAt(handle: FileHandle, from: number, n: number): Promise<Buff
 }
 
 function plainText(path: string, ino: string, handle: FileHandle): Text {
-  // Two buffers: one is looked through while the other one is filled.
-  let spare: Buffer | undefined;
-  let current: Buffer | undefined;
   let offset = 0;
   let ahead: Promise<{ bytesRead: number; buffer: Buffer } | { error: unknown }> | undefined;
   let seen: Buffer = Buffer.alloc(0); // the last bytes that were given, to see whether they are still there
   const begin = (): void => {
-    const buffer = spare ?? Buffer.allocUnsafeSlow(CHUNK);
-    spare = undefined;
-    ahead = handle.read(buffer, 0, CHUNK, offset).catch((error: unknown) => ({ error }));
+    // a new one each time: batches keep the lines in it
+    ahead = handle.read(Buffer.allocUnsafeSlow(CHUNK), 0, CHUNK, offset).catch((error: unknown) => ({ error }));
   };
   return {
     path,
@@ -93,12 +89,10 @@ function plainText(path: string, ino: string, handle: FileHandle): Text {
       const result = await ahead!;
       ahead = undefined;
       if ('error' in result) throw readFault(result.error, path);
-      spare = current;
-      current = result.buffer;
-      const { bytesRead } = result;
+      const { bytesRead, buffer } = result;
       if (bytesRead === 0) return null;
       offset += bytesRead;
-      const chunk = current.subarray(0, bytesRead);
+      const chunk = buffer.subarray(0, bytesRead);
       seen = Buffer.from(chunk.subarray(-64));
       if (bytesRead === CHUNK) begin();
       return chunk;
