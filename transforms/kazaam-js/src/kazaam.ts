@@ -1,0 +1,139 @@
+// A spec, compiled once, and applied to the text of any number of documents. An instance keeps no state between documents.
+
+import { type Context, EXTENSIONS, type Extension, type Operation } from './context.ts';
+import { KazaamError, specError } from './errors.ts';
+import type { SpecObject } from './go-value.ts';
+import { compileOperation, isOperation } from './operations/index.ts';
+import { overEach } from './over.ts';
+import { readSpec, type Step, type StepSpec } from './spec.ts';
+import { intlZone } from './time/zone.ts';
+
+/** An operation of one's own. It gets the step, and the document's text, or one element's with `over`; it returns JSON text. */
+export type CustomTransform = (config: CustomConfig, text: string) => string;
+
+export interface CustomConfig {
+  /** Members in the order of the spec; null if the step has none. */
+  readonly spec: SpecObject | null;
+  readonly require: boolean;
+  readonly inplace: boolean;
+  readonly keySeparator: string;
+}
+
+export interface KazaamOptions {
+  /** Operations beside the built-in ones, by name. */
+  readonly transforms?: Readonly<Record<string, CustomTransform>>;
+  /** The clock of `$now`: RFC 3339 text, milliseconds since 1970, or a Date. By default the system's. */
+  readonly now?: () => string | number | Date;
+  /** The dice of UUID 4: a number from 0 to less than 1. By default the system's secure ones. */
+  readonly random?: () => number;
+  /** Where Go would take its host's zone: a name of the IANA database. By default UTC. */
+  readonly timeZone?: string;
+  /** Documents that are not JSON are refused before anything else is done, and errors that Go passes over are thrown. */
+  readonly strict?: boolean;
+  /** What the original does not have, by name; `true` for all of it. */
+  readonly extensions?: readonly Extension[] | true;
+}
+
+export class Kazaam {
+  /** null: made from the text `null`, which Go takes and never runs. */
+  readonly #steps: readonly Operation[] | null;
+  readonly #strict: boolean;
+
+  /**
+   * @param spec a list of steps, as JSON text or as values; the empty text stands for no change
+   * @throws KazaamError SpecError if it is no list of steps with operations that are known
+   */
+  constructor(spec: string | readonly Step[], options: KazaamOptions = {}) {
+    const context = contextOf(options);
+    this.#strict = context.strict;
+    const transforms = customOf(options);
+    const steps = readSpec(spec);
+    if (steps === null && context.strict) throw specError('the spec is null');
+    for (const { operation } of steps ?? []) {
+      if (!isOperation(operation) && !transforms.has(operation)) {
+        throw specError('Invalid spec operation specified');
+      }
+    }
+    this.#steps = steps?.map((step, number) => numbered(stepOf(step, context, transforms), number)) ?? null;
+  }
+
+  /**
+   * The document after all steps. Empty text gives empty text.
+   * @throws KazaamError for the first step that fails; nothing of the result is given then
+   */
+  transform(document: string): string {
+    if (this.#steps === null) throw specError('Kazaam not properly initialized');
+    if (document === '') return '';
+    if (this.#strict) assertJson(document);
+    let text = document;
+    for (const step of this.#steps) text = step(text);
+    return text;
+  }
+
+  /** The same for values: what JSON.parse loses (digits, repeated names, the order of numeric names) is lost here too. */
+  transformValue(value: unknown): unknown {
+    return JSON.parse(this.transform(JSON.stringify(value)));
+  }
+}
+
+function stepOf(step: StepSpec, context: Context, transforms: ReadonlyMap<string, CustomTransform>): Operation {
+  const custom = transforms.get(step.operation);
+  const { over, configured, spec, require, inplace, keySeparator } = step;
+  const operation: Operation =
+    custom === undefined
+      ? compileOperation(step, context)
+      : (text) => custom({ spec, require, inplace, keySeparator }, text);
+  return over !== null && configured ? overEach(over, operation, context.has('over-path')) : operation;
+}
+
+/** Errors know their step; what a runtime throws at hostile depth is an error of the document. */
+function numbered(operation: Operation, number: number): Operation {
+  return (text) => {
+    try {
+      return operation(text);
+    } catch (error) {
+      const known =
+        error instanceof RangeError ? new KazaamError('ParseError', `ParseError - ${error.message}`) : error;
+      // the same error may have been compiled into the step: it is thrown for each document
+      if (known instanceof KazaamError) known.step = number;
+      throw known;
+    }
+  };
+}
+
+function contextOf(options: KazaamOptions): Context {
+  const { extensions = [] } = options;
+  const on = new Set<Extension>(extensions === true ? EXTENSIONS : extensions);
+  for (const name of on) if (!EXTENSIONS.includes(name)) throw new TypeError(`there is no extension "${name}"`);
+  const { now = () => new Date(), random = secureRandom } = options;
+  return {
+    now: () => {
+      const time = now();
+      return typeof time === 'string' ? time : new Date(time).toISOString();
+    },
+    random,
+    zone: intlZone(options.timeZone ?? 'UTC'),
+    strict: options.strict === true,
+    has: (extension) => on.has(extension),
+  };
+}
+
+function customOf(options: KazaamOptions): ReadonlyMap<string, CustomTransform> {
+  const transforms = new Map(Object.entries(options.transforms ?? {}));
+  for (const name of transforms.keys()) {
+    if (isOperation(name)) throw new TypeError(`Transform with that name already registered: ${name}`);
+  }
+  return transforms;
+}
+
+function secureRandom(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32;
+}
+
+function assertJson(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new KazaamError('ParseError', `ParseError - the document is not JSON: ${(error as Error).message}`);
+  }
+}

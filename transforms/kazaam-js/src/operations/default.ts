@@ -1,0 +1,12 @@
+// default: writes values that stand in the spec. Despite its name it overwrites what is there, as the original does.
+
+import type { Context, Operation } from '../context.ts';
+import { marshal, type SpecObject } from '../go-value.ts';
+import { compilePath } from '../path.ts';
+import type { StepSpec } from '../spec.ts';
+import { write } from '../write.ts';
+
+export function setDefault(step: StepSpec, _context: Context, spec: SpecObject): Operation {
+  const values = [...spec].map(([target, value]) => [compilePath(target, step.keySeparator), marshal(value)] as const);
+  return (text) => values.reduce((out, [path, value]) => write(out, path, value), text);
+}
