@@ -1,11 +1,16 @@
 // The wire format of a slice and of its answers. A slice is the texts, one after the other, and then one line of JSON with
-// their lengths (and times and ids where heads are sent): by length, because the text of a row may hold line breaks.
-// Answers hold none (JSON.stringify writes none), so they are lines: the statuses, one line an event, then log lines.
+// their lengths (and times and ids where heads are sent): by length, because the text of a row may hold line breaks. Of texts
+// that are lines already, that last line says only how many they are: they go as bytes, and nobody here reads them.
+// Answers hold no line breaks (JSON.stringify writes none), so they are lines: the statuses, one line an event, then log lines.
 
+import { isAscii, isUtf8 } from 'node:buffer';
 import type { Answer, Answers, LogLine, Refused, Slice } from './index.ts';
 
+const NEWLINE = 10;
+
 /** The events [from, to) of a slice as pieces of one text. */
-export function encodeSlice(slice: Slice, from: number, to: number, heads: boolean): string[] {
+export function encodeSlice(slice: Slice, from: number, to: number, heads: boolean): (string | Buffer)[] {
+  if (!heads && slice.lines !== undefined) return [...slice.lines(from, to), JSON.stringify({ n: to - from })];
   const parts = heads ? 3 : slice.seconds ? 2 : 1;
   const count = to - from;
   const lengths = new Array<number>(count * parts);
@@ -28,6 +33,8 @@ export function encodeSlice(slice: Slice, from: number, to: number, heads: boole
 
 /** Where the answers of a slice are put together. */
 export interface Collector {
+  /** Outputs are kept as bytes. */
+  readonly inBytes: boolean;
   readonly answers: (Answer | undefined)[];
   readonly logs: LogLine[];
   dropped: number;
@@ -35,23 +42,27 @@ export interface Collector {
 }
 
 /**
- * Puts the answers of `count` events, the first of which is `first`, in their places.
- * @returns false when the text is not what a child says: it is then ended
+ * Puts the answers of `count` events, the first of which is `first`, in their places. The buffer ends with a line feed, and is
+ * kept by the lines in it.
+ * @returns false when it is not what a child says: it is then ended
  */
-export function readAnswers(text: string, first: number, count: number, shift: number, into: Collector): boolean {
-  const lines = text.split('\n');
-  const statuses = lines[0]!;
-  if (statuses.length !== count || lines.length < count + 1 || first + count > into.answers.length) return false;
+export function readAnswers(buffer: Buffer, first: number, count: number, shift: number, into: Collector): boolean {
+  const ascii = isAscii(buffer);
+  if (!ascii && !isUtf8(buffer)) return false;
+  const text = (start: number, end: number): string => buffer.toString(ascii ? 'latin1' : 'utf8', start, end);
+  if (buffer.indexOf(NEWLINE) !== count || first + count > into.answers.length) return false; // a status for each event
+  let start = count + 1;
   try {
     for (let i = 0; i < count; i++) {
-      const line = lines[i + 1]!;
-      const status = statuses.charCodeAt(i);
-      if (into.answers[first + i] !== undefined) return false;
-      into.answers[first + i] =
-        status === 48 ? line : status === 50 ? null : status === 51 ? line.split('\x1e') : refused(JSON.parse(line));
+      const end = buffer.indexOf(NEWLINE, start);
+      if (end < 0 || into.answers[first + i] !== undefined) return false;
+      into.answers[first + i] = answerOf(buffer[i]!, start, end);
+      start = end + 1;
     }
-    for (let i = count + 1; i < lines.length; i++) {
-      const entry = JSON.parse(lines[i]!) as number | [number, LogLine['level'] | 'deopt', LogLine['place'], string];
+    for (let end = buffer.indexOf(NEWLINE, start); end >= 0; end = buffer.indexOf(NEWLINE, start)) {
+      const line = text(start, end);
+      start = end + 1;
+      const entry = JSON.parse(line) as number | [number, LogLine['level'] | 'deopt', LogLine['place'], string];
       if (typeof entry === 'number') into.dropped += entry;
       else if (entry[1] === 'deopt') into.deopts = (into.deopts ?? 0) + 1;
       else into.logs.push({ index: shift + entry[0], level: entry[1], place: entry[2], text: entry[3] });
@@ -60,6 +71,12 @@ export function readAnswers(text: string, first: number, count: number, shift: n
     return false;
   }
   return true;
+
+  function answerOf(status: number, from: number, end: number): Answer {
+    if (status === 48) return into.inBytes ? { buffer, start: from, end, ascii } : text(from, end);
+    if (status === 50) return null;
+    return status === 51 ? text(from, end).split('\x1e') : refused(JSON.parse(text(from, end)));
+  }
 }
 
 export function refused(value: unknown): Refused {

@@ -27,6 +27,11 @@ export interface Slice {
   /** The text that the function works on. */
   main(i: number): string | null;
   second(i: number): string | null;
+  /**
+   * The texts of main() of [from, to) as lines of bytes, in pieces that follow each other, for a slice that has them: they are then
+   * sent as they are, and outputs come back as lines.
+   */
+  lines?(from: number, to: number): readonly Buffer[];
   /** Whether second() is sent even when heads are not. */
   readonly seconds: boolean;
   head(i: number): string;
@@ -45,8 +50,17 @@ export interface Refused {
   readonly code?: string;
 }
 
-/** null: filtered; a text: one output; texts: a fan-out. */
-export type Answer = string | null | readonly string[] | Refused;
+/** One output as the bytes of its text, UTF-8: a line of a buffer that holds others too, with a line feed after it. */
+export interface AnswerLine {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** Nothing but ASCII is in the buffer. */
+  readonly ascii: boolean;
+}
+
+/** null: filtered; a text or a line: one output; texts: a fan-out. */
+export type Answer = string | AnswerLine | null | readonly string[] | Refused;
 
 export interface LogLine {
   readonly index: number;
@@ -101,6 +115,10 @@ export class LoadFailure extends Error {
     super(refused.message);
     this.refused = refused;
   }
+}
+
+export function isLine(answer: Answer): answer is AnswerLine {
+  return typeof answer === 'object' && answer !== null && 'buffer' in answer;
 }
 
 export function isRefused(answer: Answer): answer is Refused {

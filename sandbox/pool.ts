@@ -195,8 +195,8 @@ export function createPool(options: PoolOptions): Sandbox {
     ensureLoaded(child, job.program);
     const slot = child.free.pop()!;
     const { heads, apart } = job.program;
-    const text = encodeSlice(job.slice, work.from, work.to, heads);
-    const { bytes, inline } = child.process.put(slot, text);
+    const pieces = encodeSlice(job.slice, work.from, work.to, heads);
+    const { bytes, inline } = child.process.put(slot, pieces);
     child.runs++;
     const run = ++runs;
     if (child.sent.length === 0) {
@@ -277,9 +277,9 @@ export function createPool(options: PoolOptions): Sandbox {
     const { work } = sent;
     const { job } = work;
     if (message.t === 'part') {
-      const text = child.process.take(sent.slot, message);
+      const answers = child.process.take(sent.slot, message);
       const first = sent.base + message.from;
-      if (text === null || first !== work.from || first + message.count > work.to) {
+      if (answers === null || first !== work.from || first + message.count > work.to) {
         child.process.kill('crash');
         return;
       }
@@ -287,7 +287,7 @@ export function createPool(options: PoolOptions): Sandbox {
         work.from += message.count;
         return;
       }
-      if (!readAnswers(text, first, message.count, sent.base, job.collector)) {
+      if (!readAnswers(answers, first, message.count, sent.base, job.collector)) {
         child.process.kill('crash');
         return;
       }
@@ -481,7 +481,12 @@ export function createPool(options: PoolOptions): Sandbox {
     return new Promise<Answers>((resolve, reject) => {
       signal?.throwIfAborted();
       if (ended) throw new Error('the sandbox was disposed');
-      const collector: Collector = { answers: new Array(slice.length).fill(undefined), logs: [], dropped: 0 };
+      const collector: Collector = {
+        inBytes: slice.lines !== undefined,
+        answers: new Array(slice.length).fill(undefined),
+        logs: [],
+        dropped: 0,
+      };
       if (entry.breaker.parked !== null) collector.answers.fill(parkedAnswer(entry));
       if (slice.length === 0 || entry.breaker.parked !== null) return resolve(finished(collector));
       const onAbort = (): void => cancel(job, signal!.reason);

@@ -24,12 +24,12 @@ export interface SandboxProcess {
   readonly oomFirst: boolean;
   send(message: ToChild): void;
   /** Hands a slice over, into the slot of that number or through the pipe. */
-  put(slot: number, pieces: readonly string[]): { readonly bytes: number; readonly inline: boolean };
+  put(slot: number, pieces: readonly (string | Buffer)[]): { readonly bytes: number; readonly inline: boolean };
   /** The answers that a `part` speaks of. @returns null: they are not there, and the child lies */
   take(
     slot: number,
     part: { readonly offset: number; readonly bytes: number; readonly inline: boolean },
-  ): string | null;
+  ): Buffer | null;
   /** The slot is free again. */
   clear(slot: number): void;
   /** Ends it at once; `why` is what its running event is told. */
@@ -147,7 +147,7 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
       const text = held.join('');
       held = [];
       heldSize = 0;
-      return text;
+      return Buffer.from(`${text}\n`);
     },
     clear: (slot) => slots[slot]?.clear(),
     kill,

@@ -13,6 +13,7 @@ import {
   readSync,
   rmSync,
   writeSync,
+  writevSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -22,8 +23,9 @@ const KEEP = 4 << 20; // a slot that grew beyond this gives its memory back
 export interface Slot {
   readonly fd: number;
   /** Writes the pieces one after the other, and gives the count of bytes. */
-  write(pieces: readonly string[]): number;
-  read(offset: number, bytes: number): string | null;
+  write(pieces: readonly (string | Buffer)[]): number;
+  /** The bytes and a line feed, in a buffer of their own. */
+  read(offset: number, bytes: number): Buffer | null;
   /** The slot is free again. */
   clear(): void;
   close(): void;
@@ -48,25 +50,20 @@ function slot(fd: number): Slot {
   return {
     fd,
     write(pieces) {
-      let most = 0;
-      for (const piece of pieces) most += piece.length * 3;
-      const buffer = scratchFor(most);
-      let bytes = 0;
-      // piece by piece: a string of them all would only be garbage of half a megabyte
-      for (const piece of pieces) if (piece !== '') bytes += buffer.write(piece, bytes, 'utf8');
-      for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, sent);
+      const bytes = typeof pieces[0] === 'string' ? writeTexts(fd, pieces) : writeBytes(fd, pieces);
       largest = Math.max(largest, bytes);
       return bytes;
     },
     read(offset, bytes) {
       largest = Math.max(largest, offset + bytes);
-      const buffer = scratchFor(bytes);
+      const buffer = Buffer.allocUnsafeSlow(bytes + 1);
       for (let got = 0; got < bytes; ) {
         const n = readSync(fd, buffer, got, bytes - got, offset + got);
         if (n === 0) return null;
         got += n;
       }
-      return buffer.toString('utf8', 0, bytes);
+      buffer[bytes] = 10;
+      return buffer;
     },
     clear() {
       if (largest > KEEP) ftruncateSync(fd, 0);
@@ -76,6 +73,28 @@ function slot(fd: number): Slot {
       closeSync(fd);
     },
   };
+}
+
+// Piece by piece into one buffer: a string of them all would only be garbage of half a megabyte.
+function writeTexts(fd: number, pieces: readonly (string | Buffer)[]): number {
+  let most = 0;
+  for (const piece of pieces) most += piece.length * 3;
+  const buffer = scratchFor(most);
+  let bytes = 0;
+  for (const piece of pieces) if (piece !== '') bytes += buffer.write(String(piece), bytes, 'utf8');
+  for (let sent = 0; sent < bytes; ) sent += writeSync(fd, buffer, sent, bytes - sent, sent);
+  return bytes;
+}
+
+function writeBytes(fd: number, pieces: readonly (string | Buffer)[]): number {
+  const buffers = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece));
+  const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  let sent = writevSync(fd, buffers, 0);
+  if (sent < bytes) {
+    const all = Buffer.concat(buffers);
+    while (sent < bytes) sent += writeSync(fd, all, sent, bytes - sent, sent);
+  }
+  return bytes;
 }
 
 /** One buffer for everything that passes by: fresh ones of this size cost a page fault for each 4 KiB. */

@@ -16,7 +16,15 @@ import {
 } from 'sluice/sdk';
 import type { LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
-import { type Answer, isRefused, type Loaded, type LogLine, type Slice } from '../sandbox/index.ts';
+import {
+  type Answer,
+  type AnswerLine,
+  isLine,
+  isRefused,
+  type Loaded,
+  type LogLine,
+  type Slice,
+} from '../sandbox/index.ts';
 import { authorsPlace, compareHeads, errorOf, type HeadChange, type PlaceOf } from './refusals.ts';
 
 const SLICE_EVENTS = 500;
@@ -84,7 +92,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return null;
   }
 
-  function sliceOf(batch: EventBatch, indices: Uint32Array, from: number, to: number): Slice {
+  function sliceOf(batch: EventBatch, indices: Uint32Array, from: number, to: number): Writable<Slice> {
     const at = (i: number): number => indices[from + i]!;
     const second = (i: number): string | null => {
       const index = at(i);
@@ -116,8 +124,44 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     options: { readonly fresh?: boolean } = {},
   ): Promise<TransformResult> {
     signal.throwIfAborted();
-    const plans = new Uint8Array(batch.length);
     const answers = new Array<Answer>(batch.length);
+    const asLines = passesAsLines(batch);
+    const { plans, errors, indices } = asLines ? allRun(batch) : planned(batch);
+    await Promise.all(
+      slices(batch, indices, asLines).map(async ([from, to]) => {
+        const slice = sliceOf(batch, indices, from, to);
+        if (asLines) slice.lines = (first, end) => batch.lines!(from + first, from + end)!;
+        const found = await loaded.run(slice, { fresh: options.fresh ?? false, signal });
+        for (let i = 0; i < found.answers.length; i++) answers[indices[from + i]!] = found.answers[i]!;
+        deliverLogs(batch, indices, from, found.logs, found.dropped);
+        events += found.answers.length;
+        deopts += found.deopts;
+      }),
+    );
+    return assemble(batch, plans, answers, errors);
+  }
+
+  /**
+   * Whether all rows run, as the lines of bytes that they are, so that no text of one is made here. What inputError looks for is
+   * looked for in all of them at once; if it is there, they go one by one, so that it is found in its own row.
+   */
+  function passesAsLines(batch: EventBatch): boolean {
+    if (byEvent || both || batch.lines === undefined || batch.bytes > rule.limits.input) return false;
+    const pieces = batch.lines(0, batch.length);
+    if (pieces === null || pieces.length > batch.length / 4) return false;
+    if (batch.typed) return true;
+    for (let i = 0; i < batch.length; i++) if (batch.before(i) !== null) return false;
+    return pieces.every((bytes) => unsafeNumber(bytes.toString('latin1')) === null);
+  }
+
+  function allRun(batch: EventBatch): Plan {
+    const indices = new Uint32Array(batch.length);
+    for (let i = 0; i < indices.length; i++) indices[i] = i;
+    return { plans: new Uint8Array(batch.length).fill(RUN), errors: new Map(), indices };
+  }
+
+  function planned(batch: EventBatch): Plan {
+    const plans = new Uint8Array(batch.length);
     const errors = new Map<number, SluiceError>();
     const running: number[] = [];
     for (let i = 0; i < batch.length; i++) {
@@ -132,27 +176,17 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
         running.push(i);
       }
     }
-    const indices = Uint32Array.from(running);
-    await Promise.all(
-      slices(batch, indices).map(async ([from, to]) => {
-        const slice = sliceOf(batch, indices, from, to);
-        const found = await loaded.run(slice, { fresh: options.fresh ?? false, signal });
-        for (let i = 0; i < found.answers.length; i++) answers[indices[from + i]!] = found.answers[i]!;
-        deliverLogs(batch, indices, from, found.logs, found.dropped);
-        events += found.answers.length;
-        deopts += found.deopts;
-      }),
-    );
-    return assemble(batch, plans, answers, errors);
+    return { plans, errors, indices: Uint32Array.from(running) };
   }
 
-  function slices(batch: EventBatch, indices: Uint32Array): [number, number][] {
+  function slices(batch: EventBatch, indices: Uint32Array, asLines: boolean): [number, number][] {
+    const mean = Math.ceil(batch.bytes / Math.max(1, batch.length)); // of lines, whose lengths nobody needs to know
     const most = Math.min(SLICE_EVENTS, Math.max(SLICE_LEAST, Math.ceil(indices.length / details.children)));
     const out: [number, number][] = [];
     let from = 0;
     let bytes = 0;
     for (let j = 0; j < indices.length; j++) {
-      const size = mainOf(batch, indices[j]!)?.length ?? 0;
+      const size = asLines ? mean : (mainOf(batch, indices[j]!)?.length ?? 0);
       if (j > from && (j - from >= most || bytes + size > SLICE_BYTES)) {
         out.push([from, j]);
         from = j;
@@ -193,7 +227,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     const from: number[] = [];
     const part: number[] = [];
     const before: (string | null)[] = [];
-    const after: (string | null)[] = [];
+    const after: (string | AnswerLine | null)[] = [];
     const filtered: number[] = [];
     const failed: TransformFailure[] = [];
     const changed: Change = new Map();
@@ -220,7 +254,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
         failed.push({ index: i, error: errorOf(answer, rule, details.place) });
       } else {
         const start = from.length;
-        const found = typeof answer === 'string' ? [answer] : answer;
+        const found = typeof answer === 'string' || isLine(answer) ? [answer] : answer;
         let error: SluiceError | null = null;
         for (let k = 0; k < found.length && error === null; k++) {
           error = output(outputs, batch, i, found[k]!, found.length > 1 ? k : -1);
@@ -242,7 +276,22 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return { out: mapBatch(batch, rows), from: rows.from, filtered: Uint32Array.from(filtered), failed };
   }
 
-  function output(into: Outputs, batch: EventBatch, i: number, text: string, part: number): SluiceError | null {
+  function output(
+    into: Outputs,
+    batch: EventBatch,
+    i: number,
+    given: string | AnswerLine,
+    part: number,
+  ): SluiceError | null {
+    if (typeof given !== 'string') {
+      // Sent as a line, so it is the row of a create, a read or an update, as below: its old image did not pass the function.
+      into.from.push(i);
+      into.part.push(part);
+      into.before.push(batch.before(i) === null ? null : keyText(batch, i));
+      into.after.push(given);
+      return null;
+    }
+    const text = given;
     const isDelete = !byEvent && batch.op(i) === 'd';
     let old: string | null;
     let now: string | null;
@@ -294,13 +343,22 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   };
 }
 
+/** What is done with the events of a batch, and which of them run. */
+interface Plan {
+  readonly plans: Uint8Array;
+  readonly errors: Map<number, SluiceError>;
+  readonly indices: Uint32Array;
+}
+
+type Writable<T> = { -readonly [name in keyof T]: T[name] };
+
 type Change = Map<number, HeadChange>;
 
 interface Outputs {
   readonly from: number[];
   readonly part: number[];
   readonly before: (string | null)[];
-  readonly after: (string | null)[];
+  readonly after: (string | AnswerLine | null)[];
   readonly changed: Change;
 }
 

@@ -5,7 +5,7 @@
 import { type Logger, type SluiceError, sluiceError, unsafeNumber } from 'sluice/sdk';
 import type { FilterAnswer, LoadedFilter, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
-import { type Answer, isRefused, type Loaded } from '../sandbox/index.ts';
+import { type Answer, isLine, isRefused, type Loaded } from '../sandbox/index.ts';
 import { authorsPlace, errorOf, type PlaceOf } from './refusals.ts';
 
 export interface FilterDetails {
@@ -35,6 +35,7 @@ export function bridgeFilter(details: FilterDetails): LoadedFilter {
   const answerOf = (answer: Answer): FilterAnswer => {
     if (answer === null) return { outputs: [] };
     if (isRefused(answer)) return { error: errorOf(answer, rule, place) };
+    if (isLine(answer)) throw new TypeError('texts were sent, and bytes came back');
     return { outputs: typeof answer === 'string' ? [answer] : answer };
   };
 

@@ -285,6 +285,21 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     if (!isVoid()) answer('1', text);
   };
 
+  const cutLines = (count: number): void => {
+    parts = 1;
+    times = null;
+    ids = null;
+    starts = new Array(count);
+    lengths = new Array(count);
+    for (let i = 0, start = 0; i < count; i++) {
+      const end = body.indexOf('\n', start);
+      starts[i] = start;
+      lengths[i] = end - start;
+      start = end + 1;
+    }
+    entries = [];
+  };
+
   const part = (i: number, p: number): string | null => {
     if (p >= parts) return null;
     const length = lengths[i * parts + p]!;
@@ -403,8 +418,9 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     },
     begin(slice) {
       const end = slice.lastIndexOf('\n');
-      const header = parse(slice.slice(end + 1)) as { l: number[]; p: number; t?: number[]; i?: string[] };
+      const header = parse(slice.slice(end + 1)) as { n?: number; l: number[]; p: number; t?: number[]; i?: string[] };
       body = slice;
+      if (header.n !== undefined) return cutLines(header.n);
       lengths = header.l;
       parts = header.p;
       times = header.t ?? null;
