@@ -28,6 +28,9 @@ export interface BatchLimits {
   readonly respectSourceTx: boolean;
 }
 
+/** `max_wait`: it waits for more, so that batches are larger. `respect_source_tx`: it knows where transactions end. */
+export type BatchSetting = 'max_wait' | 'respect_source_tx';
+
 /** A declared authentication, with its secrets in clear: never log it. */
 export interface Auth {
   readonly type: 'username_password' | 'certificate';
@@ -276,6 +279,8 @@ interface Part<S extends ObjectSchema, T> {
 export interface SourcePart<S extends ObjectSchema = ObjectSchema, P extends Json = Json> extends Part<S, Source<P>> {
   /** The version of the position's format, saved with every checkpoint. */
   readonly positionVersion: number;
+  /** The settings of `batch` that it can keep beside the limits; the manifest warns of others, which would do nothing. */
+  readonly batch?: readonly BatchSetting[];
   upgradePosition?(position: Json, fromVersion: number): P;
   /**
    * Asked of a position that somebody wrote by hand, before it is saved. Throws E_SOURCE_POSITION for what is no position of
@@ -303,6 +308,7 @@ interface LoadedPart<T> {
 
 export interface LoadedSourcePart extends LoadedPart<Source> {
   readonly positionVersion: number;
+  readonly batch?: readonly BatchSetting[];
   upgradePosition?(position: Json, fromVersion: number): Json;
   checkPosition?(position: Json): void;
 }

@@ -23,6 +23,9 @@ export type ConfigSchema =
       readonly maxLength?: number;
       readonly pattern?: string;
       readonly format?: 'duration' | 'size' | 'path' | 'uri';
+      /** Bounds of a duration or size, written as one: `least: '1ms'`. */
+      readonly least?: string;
+      readonly most?: string;
     })
   | (Common & {
       readonly type: 'integer' | 'number';

@@ -123,7 +123,7 @@ describe('README.md', () => {
 
   it('lists what is not built, and each is refused so', async () => {
     const listed = [...readme.matchAll(/^\| `([a-z_]+)` in (the service|a stream|a transformation) *\|/gm)];
-    expect(listed.length).toBeGreaterThan(3);
+    expect(listed.length).toBeGreaterThan(0);
     for (const [, key, where] of listed) {
       const text = JSON.stringify({
         version: 1,

@@ -121,6 +121,8 @@ async function build(work: Work, options: LoadOptions): Promise<Manifest | null>
     built.map(({ ends }) => ends),
     statePath(written),
   );
+  // beside a mistake it may follow from that one
+  if (!work.findings.some((finding) => finding.severity === 'error')) checkUsed(work, written);
   return {
     file: work.file,
     dir: work.dir,
@@ -129,6 +131,23 @@ async function build(work: Work, options: LoadOptions): Promise<Manifest | null>
     streams: built.flatMap(({ stream }) => stream ?? []),
     secrets: [],
   };
+}
+
+// Declared and named by nothing: most often a stream forgot it, and then rows leave it unmasked.
+function checkUsed(work: Work, written: WrittenManifest): void {
+  const streams = (written.streams ?? []).filter((stream) => stream !== undefined);
+  const rules = new Set(streams.flatMap((stream) => stream.transformations));
+  const ends = streams.flatMap(({ source, sinks }) => [source, ...(sinks ?? [])]);
+  const auths = new Set(ends.map((end) => end?.auth_id));
+  const tell = (pointer: string, id: string | undefined, used: ReadonlySet<unknown>, message: string): void => {
+    if (id !== undefined && !used.has(id)) work.noEffect(pointer, message, 'name it where it is meant, or take it out');
+  };
+  (written.transformations ?? []).forEach((rule, i) => {
+    tell(`/transformations/${i}`, rule?.id, rules, 'no stream uses this transformation');
+  });
+  (written.authentication ?? []).forEach((auth, i) => {
+    tell(`/authentication/${i}`, auth?.id, auths, 'no source and no sink uses this authentication');
+  });
 }
 
 // What is written may have findings of its own, and then hold anything.

@@ -14,6 +14,7 @@ const file = definePlugin({
   name: 'file',
   source: {
     positionVersion: 1,
+    batch: ['max_wait', 'respect_source_tx'],
     config: {
       type: 'object',
       additionalProperties: false,

@@ -151,6 +151,39 @@ describe('commit_policy', () => {
   });
 });
 
+describe('settings of a batch', () => {
+  const of = (source: string, batch: string): string =>
+    streamWith(`source: ${source}\nsinks: [{ id: o, type: file, path: b }]\nbatch: { ${batch} }`);
+  const quick = '{ type: db, url: long-secret, tables: [t] }'; // gives what it has at once, and tells of no transactions
+  it.each([
+    ['{ type: file, path: a }', 'max_wait: 1s, respect_source_tx: false', []],
+    [quick, 'max_wait: 1s', ['~E_MANIFEST_NO_EFFECT /streams/0/batch/max_wait']],
+    [quick, 'respect_source_tx: false', ['~E_MANIFEST_NO_EFFECT /streams/0/batch/respect_source_tx']],
+    [quick, 'respect_source_tx: true, max_events: 5, max_bytes: 1KB', []],
+  ])('that the source %s cannot keep are told: { %s }', async (source, batch, expected) => {
+    expect(await found(of(source, batch))).toEqual(expected);
+  });
+});
+
+describe('what is declared and used by nothing', () => {
+  const manifest = (uses: string, auth: string): string => `version: 1
+authentication: [{ id: me, type: username_password, config: { username: u, password: long-secret } }]
+transformations: [{ id: mask, type: javascript, code: x }]
+streams: [{ id: s, source: { type: file, path: a${auth} }, transformations: [${uses}], sinks: [{ id: o, type: file, path: b }] }]`;
+
+  it('is told: a transformation that a stream forgot masks nothing', async () => {
+    expect(await found(manifest('mask', ', auth_id: me'))).toEqual([]);
+    expect(await found(manifest('', ''))).toEqual([
+      '~E_MANIFEST_NO_EFFECT /authentication/0',
+      '~E_MANIFEST_NO_EFFECT /transformations/0',
+    ]);
+  });
+
+  it('is not told beside an error: it may follow from it', async () => {
+    expect(await found(manifest('msak', ''))).toEqual(['E_MANIFEST_REFERENCE /streams/0/transformations/0']);
+  });
+});
+
 describe('the home of the checkpoint', () => {
   const sinks = (choice: string, keys = ''): string =>
     stream(

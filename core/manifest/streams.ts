@@ -3,7 +3,7 @@
 import { type Auths, sinkOf, sourceOf } from './ends.ts';
 import { homeOf } from './home.ts';
 import { checkReference, uniqueIds } from './ids.ts';
-import type { RetryPolicy, SinkConfig, StreamConfig, TransformRule } from './model.ts';
+import type { RetryPolicy, SinkConfig, SourceConfig, StreamConfig, TransformRule } from './model.ts';
 import type { StreamEnds } from './topology.ts';
 import type { Work } from './work.ts';
 import type { WrittenStream } from './written.ts';
@@ -34,6 +34,7 @@ export async function streamOf(
 
   const source =
     written.source === undefined ? null : await sourceOf(work, written.source, `${pointer}/source`, declared.auths);
+  checkBatch(work, written, pointer, source);
   const built = await sinksOf(work, written, pointer, declared);
   const sinks = built.map(({ sink }) => sink);
   const needed = sinkIds.filter((id) => !letterSinks.has(id));
@@ -182,6 +183,21 @@ function checkNeeded(
       const message = '`write_timeout` has no effect: the stream waits for a sink that it needs';
       work.noEffect(`${at}/write_timeout`, message, 'leave it out, or make the sink one that is not needed');
     }
+  }
+}
+
+// A source that gives what it has at once, or knows no transactions, keeps these two whatever they say.
+function checkBatch(work: Work, written: WrittenStream, pointer: string, source: SourceConfig | null): void {
+  const kept = source?.plugin.source?.batch ?? [];
+  const idle = {
+    max_wait: 'this source never waits: it gives what it has',
+    ...(written.batch.respect_source_tx ? {} : { respect_source_tx: 'this source knows no transactions' }),
+  };
+  if (source === null) return;
+  for (const [key, why] of Object.entries(idle)) {
+    const at = `${pointer}/batch/${key}`;
+    if (kept.some((one) => one === key) || work.raw(at) === undefined) continue;
+    work.noEffect(at, `\`${key}\` has no effect: ${why}`, 'leave it out');
   }
 }
 

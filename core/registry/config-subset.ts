@@ -1,9 +1,11 @@
 // Is a configuration's schema in the closed subset of schema.ts? Asked when a plugin is loaded: a keyword that the
 // validation, the tables and the forms do not know would be a rule that is written down and not enforced.
 
+import { durationMs, sizeBytes } from '../manifest/units.ts';
+
 const COMMON = ['description', 'examples', 'deprecated', 'secret', 'notBuilt', 'default'];
 const BY_TYPE: Readonly<Record<string, readonly string[]>> = {
-  string: ['enum', 'const', 'minLength', 'maxLength', 'pattern', 'format'],
+  string: ['enum', 'const', 'minLength', 'maxLength', 'pattern', 'format', 'least', 'most'],
   integer: ['minimum', 'maximum', 'exclusiveMinimum'],
   number: ['minimum', 'maximum', 'exclusiveMinimum'],
   boolean: [],
@@ -51,6 +53,13 @@ function walk(schema: unknown, at: string, problems: string[]): void {
   keysOf(schema, [...COMMON, 'type', ...allowed], wrong);
   if (type === 'string' && schema['format'] !== undefined && !FORMATS.includes(schema['format'] as string)) {
     wrong(`\`format\` is none of ${FORMATS.join(', ')}`);
+  }
+  for (const bound of ['least', 'most']) {
+    const written = schema[bound];
+    if (written === undefined) continue;
+    const parse = schema['format'] === 'duration' ? durationMs : schema['format'] === 'size' ? sizeBytes : null;
+    if (parse === null) wrong(`\`${bound}\` is for durations and sizes`);
+    else if (typeof written !== 'string' || parse(written) === null) wrong(`\`${bound}\` is no ${schema['format']}`);
   }
   if (type === 'array') walk(schema['items'], `${at}/items`, problems);
 }

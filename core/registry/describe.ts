@@ -50,28 +50,6 @@ export function settingsText(schema: ObjectSchema): string {
     .join('');
 }
 
-/** The settings as a Markdown table, for a plugin's README. */
-export function settingsMarkdown(schema: ObjectSchema): string {
-  const rows = settingsOf(schema);
-  if (rows.length === 0) return 'No settings.\n';
-  const escaped = (cell: string): string => cell.replace(/\|/g, '\\|').replace(/\s+/g, ' ');
-  const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |\n`;
-  return (
-    line(['setting', 'type', 'default', 'what it does']) +
-    line(['---', '---', '---', '---']) +
-    rows
-      .map((row) =>
-        line([
-          `\`${row.name}\``,
-          row.type,
-          row.required ? 'required' : row.default === '' ? '' : `\`${row.default}\``,
-          (row.secret ? 'Secret. ' : '') + row.description,
-        ]),
-      )
-      .join('')
-  );
-}
-
 /** What `describe --json` gives: the schemas themselves. */
 export function schemasOf(plugin: PluginDefinition): Readonly<Record<string, ObjectSchema>> {
   const found: Record<string, ObjectSchema> = {};
@@ -88,7 +66,7 @@ function typeText(schema: ConfigSchema): string {
     case 'string':
       if (schema.const !== undefined) return JSON.stringify(schema.const);
       if (schema.enum !== undefined) return schema.enum.join(' | ');
-      return schema.format ?? 'string';
+      return (schema.format ?? 'string') + rangeText(schema.least, schema.most);
     case 'integer':
     case 'number':
       return schema.type + rangeText(schema.minimum, schema.maximum, schema.exclusiveMinimum);
@@ -104,7 +82,7 @@ function typeText(schema: ConfigSchema): string {
   }
 }
 
-function rangeText(minimum?: number, maximum?: number, above?: number): string {
+function rangeText(minimum?: number | string, maximum?: number | string, above?: number): string {
   const low = above === undefined ? (minimum === undefined ? '' : `≥ ${minimum}`) : `> ${above}`;
   const high = maximum === undefined ? '' : `≤ ${maximum}`;
   return low === '' && high === '' ? '' : ` ${[low, high].filter((text) => text !== '').join(', ')}`;

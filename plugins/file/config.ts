@@ -56,16 +56,19 @@ export const sourceConfig = {
     poll: {
       type: 'string',
       format: 'duration',
+      least: '1ms',
+      most: '1d',
       default: '1s',
       description: 'With `follow`: look for new lines this often, also where the system announces no changes.',
     },
     max_line: {
       type: 'string',
       format: 'size',
+      least: '1B',
+      most: '256MiB',
       default: '8MiB',
       description: 'A longer line, or element of an array, is an event that cannot be read.',
     },
-    encoding: { type: 'string', enum: ['utf-8'], default: 'utf-8', description: 'The encoding of the text.' },
   },
 } as const;
 
@@ -86,8 +89,18 @@ export const sinkConfig = {
       type: 'object',
       additionalProperties: false,
       properties: {
-        size: { type: 'string', format: 'size', description: 'Begin a new file before one would grow beyond this.' },
-        every: { type: 'string', format: 'duration', description: 'Begin a new file when one is older than this.' },
+        size: {
+          type: 'string',
+          format: 'size',
+          least: '1B',
+          description: 'Begin a new file before one would grow beyond this.',
+        },
+        every: {
+          type: 'string',
+          format: 'duration',
+          least: '1ms',
+          description: 'Begin a new file when one is older than this.',
+        },
       },
       description: 'Write `<name>.1.ndjson`, `<name>.2.ndjson` and so on instead of one file.',
     },

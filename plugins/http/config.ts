@@ -64,6 +64,8 @@ export const sourceConfig = {
     max_body: {
       type: 'string',
       format: 'size',
+      least: '1B',
+      most: '1GiB',
       default: '1MiB',
       description: 'A larger request is answered 413.',
     },
@@ -77,6 +79,8 @@ export const sourceConfig = {
     max_buffer: {
       type: 'string',
       format: 'size',
+      least: '1B',
+      most: '64GiB',
       default: '64MiB',
       description: 'How many bytes all waiting requests may hold together. One more is answered 503.',
     },
@@ -127,6 +131,8 @@ export const sinkConfig = {
     max_bytes: {
       type: 'string',
       format: 'size',
+      least: '1B',
+      most: '1GiB',
       default: '1MiB',
       description: 'With `batch: array` or `ndjson`: the most bytes in one body. It may be exceeded by a single event.',
     },
@@ -140,6 +146,8 @@ export const sinkConfig = {
     timeout: {
       type: 'string',
       format: 'duration',
+      least: '1ms',
+      most: '1h',
       default: '30s',
       description: 'How long one request may take, to the last byte of its answer.',
     },

@@ -5,7 +5,7 @@ import { sinkConfig, sourceConfig } from './config.ts';
 import { checkEndpoint, checkPort } from './connect.ts';
 import { placeOf } from './endpoint.ts';
 import { toPosition } from './holding.ts';
-import { sinkNoEffect } from './no-effect.ts';
+import { sinkNoEffect, sourceNoEffect } from './no-effect.ts';
 import { httpSink } from './sink.ts';
 import { placesOf, webhookSource } from './source.ts';
 
@@ -18,6 +18,7 @@ export default definePlugin({
     create: (config, context) => webhookSource(config, context),
     check: (config) => checkPort(config),
     place: placesOf,
+    noEffect: sourceNoEffect,
   },
   sink: {
     config: sinkConfig,

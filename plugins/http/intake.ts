@@ -33,6 +33,9 @@ const LONGEST_KEY = 256;
 
 export function intake({ config, accepting, add }: IntakeParts): Intake {
   const path = new URL(config.path, 'http://localhost').pathname;
+  // What can never find room is too large; told to come again, its sender would do so for ever.
+  const largest = Math.min(config.max_body, config.max_buffer);
+  const tooLarge = `the body is larger than ${largest === config.max_body ? 'max_body' : 'max_buffer'}`;
   const byKey = new Map<string, InFlight>();
   const open = new Set<ServerResponse>();
   let waiting = 0;
@@ -51,7 +54,7 @@ export function intake({ config, accepting, add }: IntakeParts): Intake {
       waiting--;
       buffered -= held;
     };
-    const body = await readBody(request, config.max_body, (bytes) => {
+    const body = await readBody(request, largest, (bytes) => {
       if (buffered + bytes > config.max_buffer) return false;
       buffered += bytes;
       held += bytes;
@@ -59,7 +62,7 @@ export function intake({ config, accepting, add }: IntakeParts): Intake {
     });
     if (!Buffer.isBuffer(body)) {
       done();
-      if (body === 'too large') answer(response, 413, { error: 'the body is larger than max_body' });
+      if (body === 'too large') answer(response, 413, { error: tooLarge });
       if (body === 'no room') comeAgain(response, 'too many bytes wait to be durable');
       return; // 'gone': the sender hung up
     }
@@ -85,8 +88,8 @@ export function intake({ config, accepting, add }: IntakeParts): Intake {
     } else if (proof === 'bad') answer(response, 401, { error: 'the secret or the signature is missing or wrong' });
     else if (coding.toLowerCase() !== 'identity')
       answer(response, 415, { error: 'send the body without content-encoding' });
-    else if (Number(request.headers['content-length'] ?? 0) > config.max_body) {
-      answer(response, 413, { error: 'the body is larger than max_body' });
+    else if (Number(request.headers['content-length'] ?? 0) > largest) {
+      answer(response, 413, { error: tooLarge });
     } else if (!accepting()) comeAgain(response, 'the stream is not reading at the moment');
     else if (waiting >= config.max_waiting) comeAgain(response, 'too many requests wait to be durable');
     else return false;

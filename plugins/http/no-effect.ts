@@ -1,6 +1,12 @@
-// Settings of the sink that do nothing beside the others that were chosen.
+// Settings that do nothing beside the others that were chosen.
 
 import type { NoEffect } from 'sluice/sdk';
+
+export function sourceNoEffect(given: Readonly<Record<string, unknown>>): NoEffect[] {
+  if (given['format'] !== 'event' || given['key'] === undefined) return []; // `table` still names that of an unreadable event
+  const message = '`key` has no effect with `format: event`: the event has its own';
+  return [{ key: 'key', message, fix: 'leave `key` out' }];
+}
 
 export function sinkNoEffect(given: Readonly<Record<string, unknown>>): NoEffect[] {
   const single = (given['batch'] ?? 'single') === 'single';

@@ -35,6 +35,8 @@ describe('back-pressure', () => {
     const first = post(hook.url, big);
     const item = await hook.next();
     expect((await post(hook.url, big)).status).toBe(503);
+    const never = await post(hook.url, JSON.stringify({ text: 'x'.repeat(1000) })); // room for it will never be free
+    expect([never.status, await never.json()]).toEqual([413, { error: 'the body is larger than max_buffer' }]);
     await hook.ack(item);
     expect((await first).status).toBe(202);
     const { items } = hook.ackAll();

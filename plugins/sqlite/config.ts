@@ -35,10 +35,19 @@ export const sourceConfig = {
       default: true,
       description: 'false: end after the snapshot and the changes that are logged by then.',
     },
-    poll: { type: 'string', format: 'duration', default: '100ms', description: 'How often to look for changes.' },
+    poll: {
+      type: 'string',
+      format: 'duration',
+      least: '1ms',
+      most: '1d',
+      default: '100ms',
+      description: 'How often to look for changes.',
+    },
     heartbeat: {
       type: 'string',
       format: 'duration',
+      least: '1ms',
+      most: '1d',
       default: '10s',
       description: 'How often the position moves on while only tables of other readers change.',
     },
@@ -61,6 +70,7 @@ export const sourceConfig = {
     busy_timeout: {
       type: 'string',
       format: 'duration',
+      most: '1h',
       default: '2s',
       description: 'How long to wait for a lock of another process.',
     },
@@ -106,6 +116,7 @@ export const sinkConfig = {
     busy_timeout: {
       type: 'string',
       format: 'duration',
+      most: '1h',
       default: '5s',
       description: 'How long to wait for a lock of another process.',
     },

@@ -17,6 +17,7 @@ export default definePlugin({
   source: {
     config: sourceConfig,
     positionVersion: POSITION_VERSION,
+    batch: ['respect_source_tx'],
     checkPosition: (position) => void toPosition(position),
     create: createSource,
     check: (config) => checkFile(config.path, 'write', config.busy_timeout, sourceFault),

@@ -16,7 +16,7 @@ streams:
     transformations: [reshape]
     sinks:
       - { id: copy, type: file, path: ./out.ndjson }
-    batch: { max_events: 200, max_wait: 5ms }
+    batch: { max_events: 200 }
 `;
 
 /** The transform, as a file of its own; `transformed` below is the same by hand. */

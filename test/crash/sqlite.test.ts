@@ -17,7 +17,7 @@ streams:
     transformations: [reshape]
     sinks:
       - { id: copy, type: sqlite, path: ./target.db }
-    batch: { max_events: 200, max_wait: 5ms }
+    batch: { max_events: 200 }
 `;
 
 const LIMIT = long ? 1_500_000 : 240_000;
