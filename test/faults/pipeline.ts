@@ -87,8 +87,11 @@ export interface Pipeline extends AsyncDisposable {
   replay(...args: string[]): Promise<Replayed>;
 }
 
-/** Each test starts several processes, and all take turns. */
-vi.setConfig({ testTimeout: 180_000 });
+/**
+ * Each test starts several processes, and all take turns: most of a test's time is waiting for its turn, which grows with
+ * every test of the file and with the load of the machine. What hangs is ended by the deadline of its own process (cli.ts).
+ */
+vi.setConfig({ testTimeout: 900_000 });
 
 export const MANIFEST = 'sluice.json';
 
