@@ -51,34 +51,28 @@ export interface GivenUp {
 }
 
 /**
- * Settled here and durable, or given up: then the sink is away, and `missed` says which outputs it did not take.
- * What it took must be durable at once: when it goes away, the next checkpoint cannot wait for its flush.
+ * Settled here and durable, or given up: then the sink is away, and `missed` says which outputs it did not take. It is
+ * flushed at once: when it goes away, the next checkpoint cannot wait for that.
  */
 export async function attempt(slot: Slot, group: Group, parts: DeliverParts, until: GivenUp): Promise<SlotOutcome> {
   const before = await endProbe(slot);
   await slot.busy;
   const progress = noProgress();
-  let error = await withinTimeout(slot, group, parts, progress, until);
+  const error = await withinTimeout(slot, group, parts, progress, until);
   if (error === null) {
     slot.answered = true;
     return { slot, progress, missed: [], error: null };
   }
-  let missed = progress.open === null ? all(group) : [...progress.open];
-  if (missed.length < group.out.length) {
-    await flushSlot(slot).catch((thrown: unknown) => {
-      error = toSluiceError(thrown, 'E_SINK_WRITE');
-      missed = all(group);
-      startAgain(slot, progress);
-    });
-  }
-  goAway(slot, { group, indices: missed, order: parts.order() }, parts, error, before?.since);
+  if (slot.sink.state !== undefined) startAgain(slot, progress);
+  const missed = progress.open === null ? all(group) : [...progress.open];
+  goAway(slot, { group, indices: missed, entered: parts.entered() }, parts, error, before?.since);
   return { slot, progress, missed, error };
 }
 
 /** The outcome at a sink that is away and is not asked. */
 export function passedBy(slot: Slot, group: Group, parts: DeliverParts, error: SluiceError): SlotOutcome {
   const missed = all(group);
-  if (slot.away !== null && missed.length > 0) slot.away.missed = { group, indices: missed, order: parts.order() };
+  if (slot.away !== null && missed.length > 0) slot.away.missed = { group, indices: missed, entered: parts.entered() };
   return { slot, progress: noProgress(), missed, error };
 }
 
@@ -138,16 +132,18 @@ async function settleDurably(
   for (;;) {
     await settleAt(slot, group.out, parts, progress, signal, waiting, duplicateOutputs(slot, group));
     try {
-      await flushSlot(slot);
+      await flushSlot(slot, signal);
+      if (signal.aborted) throw new Interrupted();
       return;
     } catch (thrown) {
+      if (signal.aborted) throw new Interrupted();
       startAgain(slot, progress);
       await waitOut(slot, parts, signal, waiting, toSluiceError(thrown, 'E_SINK_WRITE'), 0);
     }
   }
 }
 
-// A failed flush says nothing of what is durable: the sink goes back to its last state, and the whole group is written again.
+// Nobody knows what is durable of the group: the sink goes back to its last state, and all of the group is written again.
 function startAgain(slot: Slot, progress: Progress): void {
   slot.stale = slot.sink.state !== undefined;
   progress.exceptions.clear();

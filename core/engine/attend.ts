@@ -73,7 +73,7 @@ async function alone<T>(
         store,
         config.id,
         slots.some((slot) => slot.sink.keyed),
-        checkpoint.saved_at,
+        checkpoint.ledger.in,
       ),
       policy: config.commit_policy,
       retry: { ...config.retry_policy, max_attempts: 1 }, // a verb says what is away, and does not wait for it

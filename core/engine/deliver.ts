@@ -30,8 +30,8 @@ export interface DeliverParts {
   requestWaits(): Promise<boolean>;
   /** The stream waits for a sink (or, with null, does no longer). */
   waiting(error: SluiceError | null): void;
-  /** Where the group that is delivered stands in the order of the session's source events. */
-  order(): number;
+  /** How many source events had entered before the group that is delivered. */
+  entered(): number;
   /** A sink that nobody waits for went away. */
   left(slot: Slot, error: SluiceError): void;
   /** A sink that was away took its probe: it is back, and these of the outputs that it had missed are delivered. */

@@ -13,19 +13,19 @@ import type { Group } from './work.ts';
 
 export interface LetterBook {
   readonly bytes: number;
-  /** How many source events the groups before held. */
-  readonly passed: number;
+  /** How many source events had entered the stream before the group that is being written. */
+  readonly entered: number;
   /** Asks the store again: letters that were replayed, ignored or superseded have given their room back. */
   recount(held: number): Promise<void>;
-  /** A letter that is made now, of this source event of the group that is being written. Returns its bytes. */
-  add(letter: NewDeadLetter, source: number): number;
+  /** A letter that is made now. Returns its bytes. */
+  add(letter: NewDeadLetter): number;
   /** The group's letters are added and its marks taken: what comes now is later than all of it. */
   next(group: Group): void;
-  /** Letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there. `order`: where the
-   * group stands, if it is not the one that is being written. */
-  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, order?: number): DeadLetterMark[];
-  /** Where a letter's event stands among the others: `order` for superseded() when it is replayed. */
-  placeInOrder(letter: Pick<NewDeadLetter, 'place' | 'event_id'>): number;
+  /**
+   * Earlier letters that the outputs of a group which are ok at a sink supersede. `isOk(j)`: output j is ok there.
+   * `entered`: how many source events had entered before the group, if it is not the one that is being written.
+   */
+  superseded(slot: Slot, group: Group, isOk: (j: number) => boolean, entered?: number): DeadLetterMark[];
   /**
    * Letters of before whose events came again in this group and did not fail there again. `lost`: by sink, the outputs that
    * it missed and that no letter could hold: their letters of before are all there is of them.
@@ -35,48 +35,41 @@ export interface LetterBook {
   marked(marks: readonly DeadLetterMark[]): void;
 }
 
-type Remembered = PendingLetter & {
-  /** Where its event stands in the order of this session's source events; below 0 for one of before. */
-  readonly at: number;
-};
-
 /**
  * `keyed`: some sink of the stream writes by key, so that a later event of a key can supersede a letter.
- * `since`: when the checkpoint was saved: letters superseded after it may be of events that will come again.
+ * `covered`: how many source events the checkpoint covers (the ledger's `in`).
  */
 export async function openLetterBook(
   store: StateStore,
   stream: string,
   keyed: boolean,
-  since: string,
+  covered: number,
 ): Promise<LetterBook> {
+  await store.reviveLetters(stream, covered);
   // By the id of the source event: letters of before this session, whose events can come again.
-  const before = new Map<string, Map<string, Remembered>>();
-  const byKey = new Map<string, Map<string, Remembered>>();
+  const before = new Map<string, Map<string, PendingLetter>>();
+  const byKey = new Map<string, Map<string, PendingLetter>>();
   const keySlots = new Map<string, string>();
-  const places = new Map<string, number>();
   let bytes = await store.deadLetterBytes(stream);
 
-  let passed = 0; // source events of the groups before
+  let entered = covered;
 
-  const rememberBefore = (letter: Remembered): void => {
-    const letters = before.get(letter.source_event_id) ?? new Map<string, Remembered>();
+  const rememberBefore = (letter: PendingLetter): void => {
+    const letters = before.get(letter.source_event_id) ?? new Map<string, PendingLetter>();
     letters.set(eventSlot(letter.place, letter.event_id), letter);
     before.set(letter.source_event_id, letters);
   };
-  const rememberKey = (letter: Remembered): void => {
+  const rememberKey = (letter: PendingLetter): void => {
     if (letter.key === null || !keyed) return;
     const name = eventSlot(letter.place, letter.event_id);
-    places.set(name, letter.at);
     const slot = keySlot(letter.place, letter.table, letter.key);
-    const letters = byKey.get(slot) ?? new Map<string, Remembered>();
+    const letters = byKey.get(slot) ?? new Map<string, PendingLetter>();
     letters.set(name, letter);
     byKey.set(slot, letters);
     keySlots.set(name, slot);
   };
   const forget = (place: Place, eventId: string): void => {
     const name = eventSlot(place, eventId);
-    places.delete(name);
     const slot = keySlots.get(name);
     if (slot === undefined) return;
     keySlots.delete(name);
@@ -84,44 +77,38 @@ export async function openLetterBook(
     letters?.delete(name);
     if (letters?.size === 0) byKey.delete(slot);
   };
-  const pending = await store.pendingLetters(stream); // in the order of their numbers, which is that of their events
-  pending.forEach((letter, i) => {
-    const known = { ...letter, at: i - pending.length };
-    rememberBefore(known);
-    rememberKey(known);
-  });
-  for (const letter of await store.listDeadLetters({ stream, status: 'superseded', changed_since: since })) {
-    rememberBefore({ ...remembered(letter), at: Number.NEGATIVE_INFINITY });
+  for (const letter of await store.pendingLetters(stream)) {
+    rememberBefore(letter);
+    rememberKey(letter);
   }
 
   return {
     get bytes() {
       return bytes;
     },
-    get passed() {
-      return passed;
+    get entered() {
+      return entered;
     },
-    add(letter, source) {
+    add(letter) {
       const size = letterSize(letter);
       bytes += size;
       before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
-      rememberKey({ ...remembered(letter), at: passed + source });
+      rememberKey(inShort(letter));
       return size;
     },
     async recount(held) {
       bytes = (await store.deadLetterBytes(stream)) + held;
     },
     next(group) {
-      passed += group.count;
+      entered += group.count;
     },
-    placeInOrder: ({ place, event_id }) => places.get(eventSlot(place, event_id)) ?? Number.NEGATIVE_INFINITY,
-    superseded(slot, group, isOk, order = passed) {
+    superseded(slot, group, isOk, before = entered) {
       if (byKey.size === 0 || !slot.sink.keyed) return [];
-      const found = new Map<string, Remembered>();
+      const found = new Map<string, PendingLetter>();
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, order + group.originOf(j), byKey, found);
+        if (isOk(j)) look(slot, group, j, before + group.originOf(j) + 1, byKey, found);
       }
-      return toMarks(stream, 'superseded', found);
+      return toMarks(stream, 'superseded', found).map((mark) => ({ ...mark, superseded_by: before + group.count }));
     },
     resolved(group, lost) {
       if (before.size === 0) return [];
@@ -132,7 +119,7 @@ export async function openLetterBook(
           kept.add(`${sink} ${source.batch.id(source.index)}`);
         }
       }
-      const found = new Map<string, Remembered>();
+      const found = new Map<string, PendingLetter>();
       for (const work of group.works) {
         for (let i = 0; i < work.input.length && before.size > 0; i++) {
           const id = work.input.id(i);
@@ -157,36 +144,36 @@ export async function openLetterBook(
 }
 
 // Not the rest of a letter: its texts are large.
-function remembered({ place, event_id, source_event_id, table, key }: PendingLetter): PendingLetter {
-  return { place, event_id, source_event_id, table, key };
+function inShort({ place, event_id, source_event_id, table, key, entered }: PendingLetter): PendingLetter {
+  return { place, event_id, source_event_id, table, key, entered };
 }
 
 function look(
   slot: Slot,
   group: Group,
   j: number,
-  at: number,
-  byKey: ReadonlyMap<string, ReadonlyMap<string, Remembered>>,
-  found: Map<string, Remembered>,
+  entered: number,
+  byKey: ReadonlyMap<string, ReadonlyMap<string, PendingLetter>>,
+  found: Map<string, PendingLetter>,
 ): void {
   const table = group.out.table(j);
   const source = group.sourceOf(j);
   for (const key of keyTexts(group.out, j, slot.sink.key) ?? []) {
-    supersede(byKey.get(keySlot({ kind: 'sink', id: slot.id }, table, key)), group.out.id(j), at, found);
+    supersede(byKey.get(keySlot({ kind: 'sink', id: slot.id }, table, key)), group.out.id(j), entered, found);
   }
   for (const key of sourceKeys(source.batch, source.index)) {
-    supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), at, found);
+    supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), entered, found);
   }
 }
 
 function supersede(
-  letters: ReadonlyMap<string, Remembered> | undefined,
+  letters: ReadonlyMap<string, PendingLetter> | undefined,
   id: string,
-  at: number,
-  found: Map<string, Remembered>,
+  entered: number,
+  found: Map<string, PendingLetter>,
 ): void {
   for (const [name, letter] of letters ?? []) {
-    if (letter.at < at && !sameLine(id, letter.event_id)) found.set(name, letter);
+    if (letter.entered < entered && !sameLine(id, letter.event_id)) found.set(name, letter);
   }
 }
 
@@ -203,7 +190,7 @@ function sourceKeys(batch: EventBatch, i: number): string[] {
 function toMarks(
   stream: string,
   status: 'resolved' | 'superseded',
-  letters: ReadonlyMap<string, Remembered>,
+  letters: ReadonlyMap<string, PendingLetter>,
 ): DeadLetterMark[] {
   const byPlace = new Map<string, { place: Place; ids: string[] }>();
   for (const { place, event_id } of letters.values()) {

@@ -22,7 +22,10 @@ export interface LetterParts {
   readonly key?: string | null;
 }
 
-export function letterOf(parts: LetterParts): NewDeadLetter {
+/** A letter as the place makes it where its event fails; the writer knows how many events had entered. */
+export type Letter = Omit<NewDeadLetter, 'entered'>;
+
+export function letterOf(parts: LetterParts): Letter {
   const { batch, index } = parts.source;
   const unreadable = batch.unreadable?.get(index);
   const at = parts.input ?? parts.source;
@@ -48,7 +51,7 @@ export function letterOf(parts: LetterParts): NewDeadLetter {
 }
 
 /** How many bytes a letter takes in the store: what dead_letters.max_bytes counts. */
-export function letterSize(letter: NewDeadLetter): number {
+export function letterSize(letter: Letter): number {
   return letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error), letter.columns);
 }
 

@@ -45,9 +45,9 @@ export function deliverToQuorum(
     return outcome;
   };
   const whenCalled = async (slot: Slot, error: SluiceError): Promise<SlotOutcome> => {
-    const outcome = passedBy(slot, group, parts, error);
     await aborted(enough.signal, short.signal, parts.hard);
-    return until.isShort() && !parts.hard.aborted ? await tryAt(slot) : outcome;
+    if (until.isShort() && !parts.hard.aborted) return await tryAt(slot);
+    return passedBy(slot, group, parts, error); // not earlier: a probe must not take what it may be called in for
   };
 
   const running = slots.map((slot) => (slot.away === null ? tryAt(slot) : whenCalled(slot, slot.away.error)));

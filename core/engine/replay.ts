@@ -7,11 +7,12 @@ import { splitEnvelope } from '../envelope.ts';
 import type { ErrorData, SluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
-import type { DeadLetter, NewDeadLetter, Place } from '../state/store.ts';
+import type { DeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain, lastTransformOf } from './chain.ts';
 import { duplicateOutputs } from './duplicates.ts';
 import { StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
+import type { Letter } from './letters.ts';
 import type { Slot } from './slot.ts';
 import type { Transformed } from './work.ts';
 import type { Writer } from './writer.ts';
@@ -53,7 +54,7 @@ export interface Tried {
   /** What to write, when the outcome is would_pass. */
   readonly transformed: Transformed | null;
   /** The letter of today's failure, when a transform fails on it again. */
-  readonly again?: NewDeadLetter;
+  readonly again?: Letter;
 }
 
 export interface TryParts {
@@ -145,7 +146,7 @@ export async function replayLetters(
         ? { result: tried.result, place: tried.again?.place ?? null }
         : await writeOne(letter, tried.result, tried.transformed, parts);
     results.push(result);
-    if (tried.again !== undefined) parts.writer.renewLetter(tried.again);
+    if (tried.again !== undefined) parts.writer.renewLetter({ ...tried.again, entered: letter.entered });
     const moved = place !== null && (place.kind !== letter.place.kind || place.id !== letter.place.id);
     if (result.outcome === 'delivered' || result.outcome === 'filtered' || moved) settled.push(letter.id);
   }

@@ -51,8 +51,8 @@ export interface Away {
 export interface Missed {
   readonly group: Group;
   readonly indices: readonly number[];
-  /** Where the group stands in the order of the session's source events. */
-  readonly order: number;
+  /** How many source events had entered before the group. */
+  readonly entered: number;
 }
 
 export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boolean): Slot {
@@ -119,8 +119,13 @@ export function addCounts(counts: SinkCounts, more: Partial<SinkCounts>): SinkCo
   };
 }
 
-/** Makes durable what the sink took, so that the next checkpoint covers it. @throws whatever the sink throws */
-export async function flushSlot(slot: Slot): Promise<void> {
-  if (slot.sink.state !== undefined) slot.state = await slot.sink.state.flush();
+/**
+ * Makes durable what the sink took, so that the next checkpoint covers it. One that was given up meanwhile covers nothing.
+ * @throws whatever the sink throws
+ */
+export async function flushSlot(slot: Slot, givenUp?: AbortSignal): Promise<void> {
+  const state = slot.sink.state === undefined ? slot.state : await slot.sink.state.flush();
+  if (givenUp?.aborted === true) return;
+  slot.state = state;
   slot.dirty = false;
 }

@@ -189,7 +189,7 @@ async function startWriter(
     store,
     slots,
     checkpoint,
-    book: await openLetterBook(store, config.id, keyed, checkpoint.saved_at),
+    book: await openLetterBook(store, config.id, keyed, checkpoint.ledger.in),
     policy: config.commit_policy,
     retry: config.retry_policy,
     maxLetterBytes: config.dead_letters.max_bytes,

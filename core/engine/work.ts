@@ -2,8 +2,8 @@
 // were decided before the sinks. Indices: "source index" counts the item's source events, "output" the transforms' results.
 
 import type { EventBatch } from '../event.ts';
-import type { NewDeadLetter } from '../state/store.ts';
 import type { Json } from '../values.ts';
+import type { Letter } from './letters.ts';
 
 /** What was decided about an event that failed. Worst of several: dead_lettered, then skipped. */
 export type BadFate = 'skipped' | 'dead_lettered';
@@ -13,7 +13,7 @@ export interface Failure {
   readonly source: number;
   readonly fate: BadFate;
   /** null for a skipped one. */
-  readonly letter: NewDeadLetter | null;
+  readonly letter: Letter | null;
 }
 
 export interface Transformed {

@@ -19,7 +19,7 @@ import { type DeliverParts, deliver, type SlotOutcome } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
-import { type LetterParts, letterOf } from './letters.ts';
+import { type Letter, type LetterParts, letterOf } from './letters.ts';
 import { noProgress } from './settle.ts';
 import { addCounts, flushSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
@@ -29,7 +29,7 @@ const LETTERS_IN_MEMORY = 4 * 1024 * 1024;
 /** Closed gaps are kept to be shown, the newest of them. */
 const GAPS_KEPT = 100;
 
-export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned' | 'order'> {
+export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned' | 'entered'> {
   readonly stream: string;
   readonly store: StateStore;
   readonly book: LetterBook;
@@ -84,7 +84,7 @@ export function openWriter(parts: WriterParts): Writer {
   const deliverParts: DeliverParts = {
     ...parts,
     transaction: begin,
-    order: () => parts.book.passed,
+    entered: () => parts.book.entered,
     returned(slot, missed, delivered) {
       const place: Place = { kind: 'sink', id: slot.id };
       returned.push({
@@ -94,32 +94,36 @@ export function openWriter(parts: WriterParts): Writer {
         event_ids: [...delivered].map((j) => missed.group.out.id(j)),
       });
       // Earlier letters of the same keys are older than what it has now.
-      returned.push(...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.order));
+      returned.push(...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.entered));
       parts.sinkReturned(slot);
     },
   };
   const hasRoom = (): boolean => parts.book.bytes < parts.maxLetterBytes;
   // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
-  let made: { readonly letter: NewDeadLetter; readonly source: number }[] = [];
-  const hold = (letter: NewDeadLetter, source: number): void => {
+  let made: NewDeadLetter[] = [];
+  const hold = (letter: Letter, entered: number): void => {
     if (!hasRoom()) throw new StreamFailed(fullError());
-    letterBytes += parts.book.add(letter, source);
-    made.push({ letter, source });
+    const numbered = { ...letter, entered };
+    letterBytes += parts.book.add(numbered);
+    made.push(numbered);
   };
   // The numbers that the store gives are in the order of the events, whatever place they failed at: replays go by them.
   const inSourceOrder = (): void => {
-    letters.push(...made.sort((a, b) => a.source - b.source).map(({ letter }) => letter));
+    letters.push(...made.sort((a, b) => a.entered - b.entered));
     made = [];
   };
 
-  const holdRejected = (group: Group, { slot, progress }: SlotOutcome, lastTransform = parts.lastTransform): number => {
+  const entered = (group: Group, j: number): number => parts.book.entered + group.originOf(j) + 1;
+
+  const holdRejected = (group: Group, { slot, progress }: SlotOutcome, replay?: ReplayOf): number => {
+    const lastTransform = replay === undefined ? parts.lastTransform : replay.lastTransform;
     let deadLettered = 0;
     for (const [j, exception] of progress.exceptions) {
       if (exception.fate === 'skipped') continue;
       deadLettered++;
       hold(
         sinkLetter({ stream: parts.stream, lastTransform }, slot, group, j, exception.error, exception.attempts),
-        group.originOf(j),
+        replay?.letter.entered ?? entered(group, j),
       );
     }
     return deadLettered;
@@ -137,7 +141,7 @@ export function openWriter(parts: WriterParts): Writer {
         continue;
       }
       deadLettered++;
-      hold(sinkLetter(parts, slot, group, j, absentError(slot, outcome.error), 1), group.originOf(j));
+      hold(sinkLetter(parts, slot, group, j, absentError(slot, outcome.error), 1), entered(group, j));
     }
     if (lost.length > 0) {
       slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
@@ -154,9 +158,9 @@ export function openWriter(parts: WriterParts): Writer {
     return lost;
   };
 
-  const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome, at?: number): void => {
+  const markPassed = (group: Group, { slot, progress, missed }: SlotOutcome, before?: number): void => {
     const bad = new Set([...progress.exceptions.keys(), ...missed]);
-    marks.push(...parts.book.superseded(slot, group, (j) => !bad.has(j), at));
+    marks.push(...parts.book.superseded(slot, group, (j) => !bad.has(j), before));
   };
 
   const storeLetters = async (withCheckpoint: Checkpoint | null): Promise<void> => {
@@ -197,17 +201,16 @@ export function openWriter(parts: WriterParts): Writer {
       if (!hasRoom()) await parts.book.recount(letterBytes);
       const outcomes = await deliver(group, deliverParts, replay?.only);
       if (replay !== undefined) {
-        for (const outcome of outcomes) holdRejected(group, outcome, replay.lastTransform);
+        for (const outcome of outcomes) holdRejected(group, outcome, replay);
         inSourceOrder();
         // Earlier letters of its key are older than what was written now: their replay would take the row back.
-        const at = parts.book.placeInOrder(replay.letter);
-        for (const outcome of outcomes) markPassed(group, outcome, at);
+        for (const outcome of outcomes) markPassed(group, outcome, replay.letter.entered - 1);
         return outcomes;
       }
       const lost = new Map(outcomes.map((outcome) => [outcome.slot.id, recordOutcome(group, outcome)]));
-      let start = 0;
+      let start = parts.book.entered;
       for (const work of group.works) {
-        for (const failure of work.failures) if (failure.letter !== null) hold(failure.letter, start + failure.source);
+        for (const { letter, source } of work.failures) if (letter !== null) hold(letter, start + source + 1);
         start += work.input.length;
       }
       inSourceOrder();
@@ -302,7 +305,7 @@ function sinkLetter(
   j: number,
   error: SluiceError,
   attempts: number,
-): NewDeadLetter {
+): Letter {
   const source = group.sourceOf(j);
   const isSource = group.out === source.batch && j === source.index;
   return letterOf({

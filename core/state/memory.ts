@@ -65,6 +65,7 @@ function memoryTables(): Tables<WireWrite> {
   let lastRequest = 0;
   const status = new Map<string, LiveStatus>();
   const captured = new Map<string, Capture[]>(); // newest first
+  const supersededBy = new Map<string, number>(); // by identity
   let letterIds = 0;
 
   const upsert = (letter: NewDeadLetter): void => {
@@ -106,6 +107,7 @@ function memoryTables(): Tables<WireWrite> {
           const changes = letter.status === 'pending' || (letter.status === 'superseded' && mark.status === 'resolved');
           if (!changes || !names(mark, letter)) continue;
           letters.set(identity, { ...letter, status: mark.status, status_at: at, note: mark.note ?? null });
+          supersededBy.set(identity, mark.superseded_by ?? 0);
         }
       }
       if (change.checkpoint !== null) {
@@ -113,17 +115,33 @@ function memoryTables(): Tables<WireWrite> {
         checkpoints.set(stream, [text, ...(checkpoints.get(stream) ?? [])].slice(0, HISTORY + 1));
       }
     },
-    clearCheckpoint: (stream) => void checkpoints.delete(stream),
+    clearCheckpoint(stream) {
+      checkpoints.delete(stream);
+      const own = [...letters].filter(([, letter]) => letter.stream === stream);
+      const last = Math.max(...own.map(([, letter]) => letter.entered));
+      for (const [identity, letter] of own) {
+        supersededBy.delete(identity);
+        letters.set(identity, { ...letter, entered: letter.entered - last });
+      }
+    },
 
     listDeadLetters: (filter) => matching(filter).slice(0, filter.limit),
     countDeadLetters: (filter) => matching(filter).length,
+    reviveLetters(stream, covered) {
+      for (const [identity, letter] of letters) {
+        if (letter.stream !== stream || letter.status !== 'superseded') continue;
+        if ((supersededBy.get(identity) ?? 0) <= covered) continue;
+        letters.set(identity, { ...letter, status: 'pending', status_at: new Date().toISOString() });
+      }
+    },
     pendingLetters: (stream) =>
-      pending(stream).map(({ place, event_id, source_event_id, table, key }) => ({
+      pending(stream).map(({ place, event_id, source_event_id, table, key, entered }) => ({
         place,
         event_id,
         source_event_id,
         table,
         key,
+        entered,
       })),
     deadLetterBytes: (stream, place) =>
       pending(stream)

@@ -39,6 +39,7 @@ interface PendingRow {
   readonly source_event_id: string;
   readonly table_name: string;
   readonly key: string | null;
+  readonly entered: number;
 }
 
 const IDENTITY = 'stream = ? and event_id = ? and place_kind = ? and place_id = ?';
@@ -50,32 +51,40 @@ export interface Letters {
   count(filter: DeadLetterFilter): number;
   pending(stream: string): PendingLetter[];
   bytes(stream: string, place?: Place): number;
+  revive(stream: string, covered: number, at: string): void;
+  /** The stream counts its events from 0 again: its letters are of before that, and what is superseded stays so. */
+  forgetOrder(stream: string): void;
 }
 
 export function letters(db: DatabaseSync): Letters {
   const insert = db.prepare(`insert into dead_letter
     (stream, event_id, place_kind, place_id, source_event_id, table_name, key, event, input, transform, code, error,
-     attempts, failed_at, columns, first_failed_at, status, status_at, bytes)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?14, 'pending', ?14, ?16)
+     attempts, failed_at, columns, entered, first_failed_at, status, status_at, bytes)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?14, 'pending', ?14, ?17)
     on conflict (stream, event_id, place_kind, place_id) do nothing`);
   const find = db.prepare(`select id, status, bytes from dead_letter where ${IDENTITY}`);
   const renew = db.prepare(`update dead_letter set
     source_event_id = ?5, table_name = ?6, key = ?7, event = ?8, input = ?9, transform = ?10, code = ?11, error = ?12,
-    attempts = attempts + ?13, failed_at = ?14, status = 'pending', status_at = ?14, note = null,
-    columns = ?15, bytes = ?16
+    attempts = attempts + ?13, failed_at = ?14, status = 'pending', status_at = ?14, note = null, superseded_by = 0,
+    columns = ?15, entered = ?16, bytes = ?17
     where stream = ?1 and event_id = ?2 and place_kind = ?3 and place_id = ?4`);
-  const marking = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'pending'`;
-  const unsupersede = `update dead_letter set status = ?, status_at = ?, note = ? where status = 'superseded'`;
+  const set = 'update dead_letter set status = ?, status_at = ?, note = ?, superseded_by = ?';
+  const marking = `${set} where status = 'pending'`;
+  const unsupersede = `${set} where status = 'superseded'`;
   const counted = 'returning stream, place_kind, place_id, bytes';
   const markId = db.prepare(`${marking} and id = ? ${counted}`);
   const markEvent = db.prepare(`${marking} and ${IDENTITY} ${counted}`);
   const resolveId = db.prepare(`${unsupersede} and id = ?`); // superseded letters are not counted
   const resolveEvent = db.prepare(`${unsupersede} and ${IDENTITY}`);
+  const revival = db.prepare(`update dead_letter set status = 'pending', status_at = ?, superseded_by = 0
+    where stream = ? and status = 'superseded' and superseded_by > ? ${counted}`);
+  const unorder = db.prepare(`update dead_letter set superseded_by = 0,
+    entered = entered - (select max(entered) from dead_letter where stream = ?1) where stream = ?1`);
   const count = db.prepare(`insert into pending_bytes values (?, ?, ?, ?)
     on conflict do update set bytes = bytes + excluded.bytes`);
   const bytesAt = db.prepare('select bytes from pending_bytes where stream = ? and place_kind = ? and place_id = ?');
   const bytesOf = db.prepare('select coalesce(sum(bytes), 0) as bytes from pending_bytes where stream = ?');
-  const pending = db.prepare(`select place_kind, place_id, event_id, source_event_id, table_name, key
+  const pending = db.prepare(`select place_kind, place_id, event_id, source_event_id, table_name, key, entered
     from dead_letter where stream = ? and status = 'pending' order by id`);
 
   return {
@@ -109,7 +118,7 @@ export function letters(db: DatabaseSync): Letters {
         deltas.add(stream, place_kind, place_id, -bytes);
       };
       for (const mark of marks) {
-        const to = [mark.status, at, mark.note ?? null] as const;
+        const to = [mark.status, at, mark.note ?? null, mark.superseded_by ?? 0] as const;
         if (mark.ids !== undefined) {
           for (const id of mark.ids) {
             done(markId.get(...to, id));
@@ -125,6 +134,15 @@ export function letters(db: DatabaseSync): Letters {
       }
       deltas.write(count);
     },
+
+    revive(stream, covered, at) {
+      const deltas = new Deltas();
+      for (const row of revival.all(at, stream, covered) as unknown as Counted[])
+        deltas.add(row.stream, row.place_kind, row.place_id, row.bytes);
+      deltas.write(count);
+    },
+
+    forgetOrder: (stream) => void unorder.run(stream),
 
     list(filter) {
       const { where, values } = conditionOf(filter);
@@ -164,7 +182,6 @@ function conditionOf(asked: DeadLetterFilter): { readonly where: string; readonl
   and('place_id = ?', filter.place);
   and('table_name = ?', filter.table);
   and('failed_at >= ?', filter.since);
-  and('status_at >= ?', filter.changed_since);
   and('id > ?', filter.after);
   and('id in (select value from json_each(?))', filter.ids && JSON.stringify(filter.ids));
   return { where: parts.length > 0 ? `where ${parts.join(' and ')}` : '', values };
@@ -193,6 +210,7 @@ function pendingOf(row: PendingRow): PendingLetter {
     source_event_id: row.source_event_id,
     table: row.table_name,
     key: row.key,
+    entered: row.entered,
   };
 }
 

@@ -37,6 +37,8 @@ export const migrations: readonly string[] = [
     status text not null,
     status_at text not null,
     note text,
+    entered integer not null,
+    superseded_by integer not null default 0, -- source events that had entered with the one that superseded it
     bytes integer not null,
     unique (stream, event_id, place_kind, place_id)
   );

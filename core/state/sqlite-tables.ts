@@ -95,10 +95,15 @@ export function openTables(path: string, patience?: number): SqliteTables {
       });
     },
 
-    clearCheckpoint: (stream) => written(() => void forget.run(stream)),
+    clearCheckpoint: (stream) =>
+      written(() => {
+        forget.run(stream);
+        dead.forgetOrder(stream);
+      }),
 
     listDeadLetters: (filter) => read(() => dead.list(filter)),
     countDeadLetters: (filter) => read(() => dead.count(filter)),
+    reviveLetters: (stream, covered) => written(() => dead.revive(stream, covered, new Date().toISOString())),
     pendingLetters: (stream) => read(() => dead.pending(stream)),
     deadLetterBytes: (stream, place) => read(() => dead.bytes(stream, place)),
 

@@ -24,6 +24,7 @@ export function storeOver(
     clearCheckpoint: (stream) => call('clearCheckpoint', stream),
     listDeadLetters: (filter) => call('listDeadLetters', filter),
     countDeadLetters: (filter) => call('countDeadLetters', filter),
+    reviveLetters: (stream, covered) => call('reviveLetters', stream, covered),
     pendingLetters: (stream) => call('pendingLetters', stream),
     deadLetterBytes: (stream, place) => call('deadLetterBytes', stream, place),
     addRequest: (request) => call('addRequest', request),

@@ -43,6 +43,8 @@ export interface NewDeadLetter {
   readonly attempts: number;
   /** ISO 8601. */
   readonly failed_at: string;
+  /** How many source events had entered the stream with its own (the ledger's `in`); 0 and less: before the count began again. */
+  readonly entered: number;
 }
 
 export interface DeadLetter extends NewDeadLetter {
@@ -64,8 +66,6 @@ export interface DeadLetterFilter {
   readonly event_id?: string;
   /** ISO 8601; failed at or after it. */
   readonly since?: string;
-  /** ISO 8601; its status changed at or after it. */
-  readonly changed_since?: string;
   readonly limit?: number;
   /** Only letters with a greater id (paging). */
   readonly after?: number;
@@ -90,7 +90,10 @@ export type DeadLetterMark = {
 } & (
   | { readonly ids: readonly number[]; readonly stream?: undefined }
   | { readonly stream: string; readonly place: Place; readonly event_ids: readonly string[]; readonly ids?: undefined }
-);
+) & {
+    /** Of `superseded`: the ledger's `in` with the event that did it. 0: whatever comes again, it stays. */
+    readonly superseded_by?: number;
+  };
 
 /** A pending letter as the engine remembers it, to see when a later event resolves or supersedes it. */
 export interface PendingLetter {
@@ -99,6 +102,7 @@ export interface PendingLetter {
   readonly source_event_id: string;
   readonly table: string;
   readonly key: string | null;
+  readonly entered: number;
 }
 
 export interface NewRequest {
@@ -150,13 +154,18 @@ export interface StateStore extends AsyncDisposable {
   history(stream: string, limit: number): Promise<readonly Checkpoint[]>;
   /** Durable when it returns. @throws E_STATE_WRITE (full disk, read-only folder); then nothing of it was written */
   write(change: StateWrite): Promise<void>;
-  /** Forgets the checkpoint and its history; dead letters stay. */
+  /** Forgets the checkpoint and its history; dead letters stay as they are. */
   clearCheckpoint(stream: string): Promise<void>;
 
   listDeadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /** How many letters listDeadLetters() would give without a limit; none of them is loaded. */
   countDeadLetters(filter: Omit<DeadLetterFilter, 'limit'>): Promise<number>;
   pendingLetters(stream: string): Promise<readonly PendingLetter[]>;
+  /**
+   * Letters that were superseded by events after the first `covered` of the stream are pending again: the session that
+   * marked them was lost before its checkpoint, so those events come again.
+   */
+  reviveLetters(stream: string, covered: number): Promise<void>;
   /** Bytes of the pending letters of a stream: at one place, or at all. */
   deadLetterBytes(stream: string, place?: Place): Promise<number>;
 

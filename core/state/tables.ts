@@ -59,7 +59,6 @@ export function passes(letter: DeadLetter, filter: DeadLetterFilter): boolean {
     (filter.table === undefined || letter.table === filter.table) &&
     (filter.event_id === undefined || letter.event_id === filter.event_id) &&
     (filter.since === undefined || letter.failed_at >= filter.since) &&
-    (filter.changed_since === undefined || letter.status_at >= filter.changed_since) &&
     (filter.after === undefined || letter.id > filter.after)
   );
 }

@@ -36,6 +36,7 @@ export function letterOf(stream: string, event: string, change: Partial<NewDeadL
     error: { code: 'E_TRANSFORM_RUNTIME', message: 'it threw', at: { file: 'mask.ts', line: 3, column: 9 } },
     attempts: 1,
     failed_at: '2026-01-02T03:04:05.678Z',
+    entered: 1,
     ...change,
   };
 }

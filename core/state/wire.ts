@@ -5,7 +5,7 @@ import { sluiceError } from '../errors.ts';
 import type { DeadLetterMark, NewDeadLetter, StateWrite } from './store.ts';
 
 /** The order of a letter's fields in `letters`. */
-export const FIELDS = 15;
+export const FIELDS = 16;
 
 export interface WireWrite {
   readonly checkpoint: { readonly stream: string; readonly text: string } | null;
@@ -42,6 +42,7 @@ export function toWire(change: StateWrite): WireWrite {
       letter.attempts,
       letter.failed_at,
       letter.columns,
+      letter.entered,
     );
   }
   return {
@@ -88,6 +89,7 @@ export function lettersOf(fields: WireWrite['letters']): NewDeadLetter[] {
       attempts: fields[i + 12] as number,
       failed_at: text(13),
       columns: orNull(14),
+      entered: fields[i + 15] as number,
     });
   }
   return letters;
