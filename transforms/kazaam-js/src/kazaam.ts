@@ -3,6 +3,7 @@
 import { type Context, EXTENSIONS, type Extension, type Operation } from './context.ts';
 import { KazaamError, specError } from './errors.ts';
 import type { SpecObject } from './go-value.ts';
+import { fuse, type Lane } from './lane/fuse.ts';
 import { compileOperation, isOperation } from './operations/index.ts';
 import { overEach } from './over.ts';
 import { readSpec, type Step, type StepSpec } from './spec.ts';
@@ -37,6 +38,7 @@ export interface KazaamOptions {
 export class Kazaam {
   /** null: made from the text `null`, which Go takes and never runs. */
   readonly #steps: readonly Operation[] | null;
+  readonly #lane: Lane | null;
   readonly #strict: boolean;
 
   /**
@@ -54,6 +56,7 @@ export class Kazaam {
         throw specError('Invalid spec operation specified');
       }
     }
+    this.#lane = fuse(steps ?? [], context);
     this.#steps = steps?.map((step, number) => numbered(stepOf(step, context, transforms), number)) ?? null;
   }
 
@@ -65,8 +68,13 @@ export class Kazaam {
     if (this.#steps === null) throw specError('Kazaam not properly initialized');
     if (document === '') return '';
     if (this.#strict) assertJson(document);
-    let text = document;
-    for (const step of this.#steps) text = step(text);
+    let text = this.#lane?.run(document) ?? null;
+    let done = this.#lane?.steps ?? 0;
+    if (text === null) {
+      text = document;
+      done = 0;
+    }
+    for (; done < this.#steps.length; done++) text = this.#steps[done]!(text);
     return text;
   }
 

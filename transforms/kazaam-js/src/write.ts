@@ -3,7 +3,7 @@
 // number of nulls that an index asks for has a limit.
 
 import { type KazaamError, parseError, specError } from './errors.ts';
-import { CLOSE_ARRAY, CLOSE_OBJECT, elements, notJson, OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts';
+import { blockEnd, CLOSE_ARRAY, CLOSE_OBJECT, elements, notJson, OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts';
 import { emptyKey } from './lookup.ts';
 import { below, type Path, targetIndex } from './path.ts';
 import { arrayAt, notFound, type Span, spanOf } from './read.ts';
@@ -68,7 +68,7 @@ function addToRoot(text: string, keys: readonly string[], value: string): string
   const member = memberText(keys, value);
   let last = text.length - 1;
   while (' \n\r\t'.includes(text[last]!)) last--;
-  if (last === first || text.charCodeAt(last) !== CLOSE_OBJECT) throw notJson();
+  if (text.charCodeAt(last) !== CLOSE_OBJECT || blockEnd(text, first, text.length) !== last + 1) throw notJson();
   const isEmpty = text.charCodeAt(skipSpace(text, first + 1, text.length)) === CLOSE_OBJECT;
   return splice(text, last, last, isEmpty ? member : `,${member}`);
 }

@@ -65,7 +65,8 @@ function readPart(from: Source, text: string, require: boolean): string {
   }
 }
 
-function partText(value: string): string {
+/** What a value adds to a concat. */
+export function partText(value: string): string {
   const first = value.charCodeAt(0);
   if (first === QUOTE) return value.slice(1, -1);
   if (first !== OPEN_ARRAY) return escapeText(value);

@@ -2,11 +2,17 @@
 
 import type { Context, Operation } from '../context.ts';
 import { marshal, type SpecObject } from '../go-value.ts';
+import { compileEdit } from '../lane/edit.ts';
 import { compilePath } from '../path.ts';
 import type { StepSpec } from '../spec.ts';
 import { write } from '../write.ts';
 
 export function setDefault(step: StepSpec, _context: Context, spec: SpecObject): Operation {
   const values = [...spec].map(([target, value]) => [compilePath(target, step.keySeparator), marshal(value)] as const);
-  return (text) => values.reduce((out, [path, value]) => write(out, path, value), text);
+  const general: Operation = (text) => values.reduce((out, [path, value]) => write(out, path, value), text);
+  const edit = compileEdit(
+    [],
+    values.map(([path, value]) => ({ path, make: () => value })),
+  );
+  return edit === null ? general : (text) => edit.run(text) ?? general(text);
 }
