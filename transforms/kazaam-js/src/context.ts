@@ -5,6 +5,9 @@ import type { Zone } from './time/zone.ts';
 
 /** What the original does not have. Each is off unless it is named. */
 export const EXTENSIONS = [
+  'conditional-paths',
+  'steps',
+  'merge',
   'negative-index',
   'root-wildcard',
   'wildcard-pairs',
@@ -14,6 +17,9 @@ export const EXTENSIONS = [
   'unix-numbers',
   'numeric-unix',
   'unescape-times',
+  'substr-to-end',
+  'escaped-pipe',
+  'steps-from-source',
 ] as const;
 
 export type Extension = (typeof EXTENSIONS)[number];

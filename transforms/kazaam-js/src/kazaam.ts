@@ -48,11 +48,11 @@ export class Kazaam {
   constructor(spec: string | readonly Step[], options: KazaamOptions = {}) {
     const context = contextOf(options);
     this.#strict = context.strict;
-    const transforms = customOf(options);
+    const transforms = customOf(options, context);
     const steps = readSpec(spec);
     if (steps === null && context.strict) throw specError('the spec is null');
     for (const { operation } of steps ?? []) {
-      if (!isOperation(operation) && !transforms.has(operation)) {
+      if (!isOperation(operation, context) && !transforms.has(operation)) {
         throw specError('Invalid spec operation specified');
       }
     }
@@ -126,10 +126,10 @@ function contextOf(options: KazaamOptions): Context {
   };
 }
 
-function customOf(options: KazaamOptions): ReadonlyMap<string, CustomTransform> {
+function customOf(options: KazaamOptions, context: Context): ReadonlyMap<string, CustomTransform> {
   const transforms = new Map(Object.entries(options.transforms ?? {}));
   for (const name of transforms.keys()) {
-    if (isOperation(name)) throw new TypeError(`Transform with that name already registered: ${name}`);
+    if (isOperation(name, context)) throw new TypeError(`Transform with that name already registered: ${name}`);
   }
   return transforms;
 }

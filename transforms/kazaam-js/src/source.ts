@@ -2,6 +2,7 @@
 
 import type { Context } from './context.ts';
 import { plainError } from './errors.ts';
+import { compileConditional } from './fork/conditional-path.ts';
 import { compilePath, type PathRules } from './path.ts';
 import { read } from './read.ts';
 import type { StepSpec } from './spec.ts';
@@ -12,6 +13,7 @@ export interface Source {
 }
 
 export function compileSource(path: string, step: StepSpec, context: Context): Source {
+  if (context.has('conditional-paths')) return compileConditional(path, step, context);
   const compiled = compilePath(path, step.keySeparator, pathRules(context));
   return { read: (text, require) => read(text, compiled, require) };
 }

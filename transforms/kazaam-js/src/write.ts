@@ -3,7 +3,16 @@
 // number of nulls that an index asks for has a limit.
 
 import { type KazaamError, parseError, specError } from './errors.ts';
-import { blockEnd, CLOSE_ARRAY, CLOSE_OBJECT, elements, notJson, OPEN_ARRAY, OPEN_OBJECT, skipSpace } from './json-text.ts';
+import {
+  blockEnd,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  elements,
+  notJson,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  skipSpace,
+} from './json-text.ts';
 import { emptyKey } from './lookup.ts';
 import { below, type Path, targetIndex } from './path.ts';
 import { arrayAt, notFound, type Span, spanOf } from './read.ts';

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Kazaam, KazaamError, type KazaamOptions } from '../src/index.ts';
+import { EXTENSIONS, type Extension, Kazaam, KazaamError, type KazaamOptions } from '../src/index.ts';
 
 interface Vector {
   readonly name: string;
@@ -40,6 +40,36 @@ const options = upstream.filter(({ better }) => better?.kind === 'option');
 describe('improvements that are options', () => {
   test.each(options.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
     checkBetter(vector, outcome(vector, { strict: true, extensions: true }));
+  });
+});
+
+// What other people's versions of Kazaam add, as far as it is here. Two limits of these forks are not: they know no `keySeparator`,
+// and no `over: "$"`.
+const FORKS: Readonly<Record<string, readonly Extension[]>> = {
+  mbordner: ['conditional-paths', 'steps', 'merge'],
+  kwangsuk: ['conditional-paths', 'steps', 'merge'],
+  willie68: ['unix-numbers', 'numeric-unix'],
+  XbyOrange: ['wildcard-pairs'],
+};
+const forkOf = ({ engine }: Vector): string => engine.split('/')[0] ?? '';
+const isLimit = ({ spec, engine }: Vector): boolean =>
+  engine.startsWith('mbordner/') && /"keySeparator"|"over":"\$"/.test(JSON.stringify(spec));
+const forks = vectors.filter((vector) => forkOf(vector) in FORKS && !isLimit(vector));
+
+describe('forks', () => {
+  test('there are vectors', () => {
+    expect(forks.length).toBeGreaterThan(150);
+  });
+
+  // willie68's extension is here with its improvements, or not at all
+  const exact = forks.filter((vector) => forkOf(vector) !== 'willie68' || vector.better?.kind !== 'option');
+  test.each(exact.map((vector) => [vector.name, vector] as const))('%s', (_name, vector) => {
+    check(vector, { extensions: FORKS[forkOf(vector)] ?? [] });
+  });
+
+  const better = forks.filter(({ better }) => better?.kind === 'option');
+  test.each(better.map((vector) => [vector.name, vector] as const))('%s, with all extensions', (_name, vector) => {
+    checkBetter(vector, outcome(vector, { extensions: EXTENSIONS }));
   });
 });
 

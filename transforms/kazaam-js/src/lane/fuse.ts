@@ -190,7 +190,7 @@ class Draft {
   }
 }
 
-const EXTENSIONS_OF_SHIFT = ['wildcard-pairs', 'negative-index', 'root-wildcard'] as const;
+const EXTENSIONS_OF_SHIFT = ['conditional-paths', 'wildcard-pairs', 'negative-index', 'root-wildcard'] as const;
 
 function sourcePath(source: SpecValue, step: StepSpec) {
   if (typeof source !== 'string' || source === '$') throw new NotKnown();

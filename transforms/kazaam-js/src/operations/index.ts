@@ -9,7 +9,9 @@ import { concat } from './concat.ts';
 import { setDefault } from './default.ts';
 import { remover } from './delete.ts';
 import { extract } from './extract.ts';
+import { merge } from './merge.ts';
 import { shift } from './shift.ts';
+import { steps } from './steps.ts';
 import { timestamp } from './timestamp.ts';
 import { uuid } from './uuid.ts';
 
@@ -26,11 +28,19 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
   ['uuid', uuid],
 ]);
 
-export const isOperation = (name: string): boolean => name === 'pass' || FACTORIES.has(name);
+const EXTENSIONS: ReadonlyMap<string, Factory> = new Map([
+  ['merge', merge],
+  ['steps', steps],
+]);
+
+/** Those of the extensions only where they are on: a custom operation may have the name otherwise. */
+export function isOperation(name: string, context: Context): boolean {
+  return name === 'pass' || FACTORIES.has(name) || (EXTENSIONS.has(name) && context.has(name as 'steps' | 'merge'));
+}
 
 /** What is wrong inside of a step's `spec` is thrown when a document comes, as in Go: not before. */
 export function compileOperation(step: StepSpec, context: Context): Operation {
-  const factory = FACTORIES.get(step.operation);
+  const factory = FACTORIES.get(step.operation) ?? EXTENSIONS.get(step.operation);
   if (factory === undefined) return (text) => text;
   try {
     if (step.spec === null) throw specError(`The operation "${step.operation}" needs a spec`);

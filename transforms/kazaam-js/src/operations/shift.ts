@@ -10,17 +10,30 @@ import type { StepSpec } from '../spec.ts';
 import { write } from '../write.ts';
 import { isPair, pairMove } from './pairs.ts';
 
-const EMPTY = '{}';
+/** What a step begins with that is not in place. */
+export const START = '{}';
 
-/** From the document and the output so far to the output with one more target. */
-type Move = (text: string, out: string) => string;
+/** All targets of a shift: from the document that is read and the output so far to the output. */
+export type Moves = (text: string, out: string) => string;
+
+/** One target. */
+type Move = Moves;
 
 export function shift(step: StepSpec, context: Context, spec: SpecObject): Operation {
-  const moves = [...spec].flatMap(([target, source]) => movesOf(target, source, step, context));
-  return (text) => moves.reduce((out, move) => move(text, out), step.inplace ? text : EMPTY);
+  const moves = movesOf(spec, step, context);
+  return (text) => moves(text, step.inplace ? text : START);
 }
 
-function movesOf(target: string, source: SpecValue, step: StepSpec, context: Context): readonly Move[] {
+export function movesOf(spec: SpecObject, step: StepSpec, context: Context): Moves {
+  const moves = [...spec].flatMap(([target, source]) => targetMoves(target, source, step, context));
+  return (text, start) => {
+    let out = start;
+    for (const move of moves) out = move(text, out);
+    return out;
+  };
+}
+
+function targetMoves(target: string, source: SpecValue, step: StepSpec, context: Context): readonly Move[] {
   const path = compilePath(target, step.keySeparator);
   if (typeof source === 'string') {
     if (context.has('wildcard-pairs') && isPair(source, target)) return [pairMove(source, target, step)];
@@ -49,7 +62,7 @@ function moveOf(source: string, target: Path, step: StepSpec, context: Context, 
 /** A target like `[0]` makes the new document an array; Go prints broken JSON then. */
 function put(out: string, target: Path, value: string): string {
   const toArray = target.keys[0] !== undefined && target.keys[0] !== '' && targetIndex(target.keys[0]) !== null;
-  if (!toArray || (out !== EMPTY && !out.startsWith('['))) return write(out, target, value);
+  if (!toArray || (out !== START && !out.startsWith('['))) return write(out, target, value);
   return write(`[${out}]`, below(['[0]'], target), value).slice(1, -1);
 }
 
