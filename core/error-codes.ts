@@ -80,6 +80,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'The transform threw, or was too slow, while it was loaded.',
     'mend the line that it names; what runs at the top of the file must be quick',
   ),
+  E_TRANSFORM_ENGINE: row(
+    'environment',
+    "The version of a language's library that the transform names is not installed.",
+    'install that version beside the transform, or name one that is',
+  ),
   E_TRANSFORM_RUNTIME: row('runtime', 'The transform threw.'),
   E_TRANSFORM_TIMEOUT: row(
     'runtime',
@@ -131,7 +136,7 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   E_SINK_DUPLICATE: row('runtime', 'Two outputs of one event have one key.'),
   E_SINK_RESULTS: row('runtime', 'The sink did not answer for every event.', 'report it to the author of the plugin'),
   E_SINK_ABSENT: row('runtime', 'The sink was away and is not needed.'),
-  E_SINK_PARKED: row('runtime', 'The sink is parked.', 'mend it, then run `sluice resume`'),
+  E_NOT_PARKED: row('invalid', 'What was to be resumed is not parked.', '`sluice status` shows what is parked'),
   E_STREAM_FAILED: row(
     'runtime',
     'The stream stopped because its policy says so.',

@@ -27,6 +27,8 @@ export interface LoadedTransform extends Transform {
   lane(): LaneReport | null;
   /** Set when too many of its isolates died (limits.deaths). apply() then refuses every event with E_TRANSFORM_PARKED, and runs none. */
   readonly parked: { readonly reason: string; readonly since: string } | null;
+  /** Parks it as it was parked before a restart. */
+  park(parked: { readonly reason: string; readonly since: string }): void;
   /** Ends the parking. */
   resume(): void;
 }

@@ -16,6 +16,8 @@ export interface Breaker {
   readonly parked: Parked | null;
   /** An isolate died while it ran events that are not yet known to be at fault. True: this death opened the breaker. */
   died(why: LossReason): boolean;
+  /** Opens it again after a restart. */
+  park(parked: Parked): void;
   resume(): void;
 }
 
@@ -40,6 +42,9 @@ export function createBreaker(most: number, now: () => number = Date.now): Break
       const reason = `its isolates died ${deaths.length} times in a minute (${causes.join(', ')}), and limits.deaths is ${most}`;
       parked = { reason, since: new Date(at).toISOString() };
       return true;
+    },
+    park(before) {
+      parked = before;
     },
     resume() {
       parked = null;

@@ -81,6 +81,8 @@ export interface Answers {
 export interface Loaded extends AsyncDisposable {
   /** Set when too many of its isolates died (limits.deaths): every event is then refused with `parked`, and none is run. */
   readonly parked: Parked | null;
+  /** Parks it as it was parked before a restart. */
+  park(parked: Parked): void;
   /** Ends the parking. */
   resume(): void;
   /** @throws whatever `signal` was aborted with */

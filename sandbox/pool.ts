@@ -442,6 +442,7 @@ export function createPool(options: PoolOptions): Sandbox {
       get parked() {
         return breaker.parked;
       },
+      park: (parked) => breaker.park(parked),
       resume: () => breaker.resume(),
       async [Symbol.asyncDispose]() {
         for (const job of entry.jobs) cancel(job, new Error('the program was disposed'));

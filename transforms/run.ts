@@ -338,6 +338,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     get parked() {
       return loaded.parked;
     },
+    park: (parked) => loaded.park(parked),
     resume: () => loaded.resume(),
     [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose](),
   };

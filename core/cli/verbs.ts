@@ -32,6 +32,6 @@ export const verbs: Readonly<Record<string, Verb>> = {
   capture: { summary: 'capture events of a stream', waitsFor: 'the issue on languages and tests' },
   types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },
   snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
-  resume: { summary: 'resume what is parked', waitsFor: 'the issue on the sandbox' },
+  resume: { summary: 'resume what is parked', load: () => import('./commands/resume.ts') },
   playground: { summary: 'write transforms in the browser', waitsFor: 'the issue on the playground' },
 };

@@ -1,12 +1,13 @@
 // Works on a stream that no process runs, as a verb does: takes the lock, opens sinks and writer at the last checkpoint,
 // does one thing, closes. The same writer as a running stream's, so the same rules hold.
 
-import type { Checkpoint } from '../checkpoint.ts';
+import type { Checkpoint, Parked } from '../checkpoint.ts';
 import { toSluiceError } from '../errors.ts';
 import type { Json } from '../values.ts';
 import { StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
 import { destinationOf, loadCheckpoint, type Opening, openSlots, takeOver } from './open.ts';
+import { ended, type ResumeBody } from './parking.ts';
 import type { ReplayResult } from './replay.ts';
 import { type ReplayBody, replayRequest } from './requests.ts';
 import { restoreSlot, type Slot } from './slot.ts';
@@ -27,6 +28,16 @@ export async function setPosition(opening: Opening, position: Json): Promise<voi
   });
 }
 
+/** Ends a parking. @throws SluiceError E_NOT_PARKED */
+export async function resumeAlone(opening: Opening, body: ResumeBody): Promise<readonly Parked[]> {
+  return await alone(opening, false, async (writer, _slots, parked) => {
+    const { ends, stays } = ended(writer.checkpoint.parked, body);
+    parked.now = stays;
+    await writer.commit({ replay: true });
+    return ends;
+  });
+}
+
 /** Forgets the checkpoint, at the home and in the state store: the next run starts from the beginning. */
 export async function clearCheckpoint(opening: Opening): Promise<void> {
   const { store, config } = opening;
@@ -43,7 +54,7 @@ export async function clearCheckpoint(opening: Opening): Promise<void> {
 async function alone<T>(
   opening: Opening,
   repairs: boolean,
-  work: (writer: Writer, slots: readonly Slot[]) => Promise<T>,
+  work: (writer: Writer, slots: readonly Slot[], parked: { now: readonly Parked[] }) => Promise<T>,
 ): Promise<T> {
   const { store, config } = opening;
   await using _lock = await store.lock(config.id);
@@ -63,6 +74,7 @@ async function alone<T>(
         ),
       );
     }
+    const parked = { now: checkpoint.parked };
     const never = new AbortController().signal;
     const writer = openWriter({
       stream: config.id,
@@ -80,6 +92,7 @@ async function alone<T>(
       maxLetterBytes: Number.POSITIVE_INFINITY,
       soft: never,
       hard: opening.signal,
+      parked: () => parked.now,
       lastTransform: null, // a replay brings its own
       destinationOf: (place) => destinationOf(config, place),
       requestWaits: async () => false,
@@ -88,7 +101,7 @@ async function alone<T>(
       sinkReturned() {},
     });
     try {
-      return await work(writer, slots);
+      return await work(writer, slots, parked);
     } finally {
       await writer.abandon();
     }

@@ -5,7 +5,7 @@
 import { join, parseRow, pick } from '../batch.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch, SourceInfo } from '../event.ts';
-import type { TransformIdentity } from '../languages.ts';
+import type { LoadedTransform, TransformIdentity } from '../languages.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import type { Transform, TransformFailure } from '../plugin.ts';
 import type { Place } from '../state/store.ts';
@@ -20,7 +20,8 @@ import type { Failure, Transformed } from './work.ts';
 export interface Step {
   readonly id: string;
   readonly transform: Transform;
-  readonly identity: TransformIdentity | null;
+  /** The same as `transform` where it runs user code, else null. */
+  readonly loaded: LoadedTransform | null;
   readonly policy: ErrorHandling;
 }
 
@@ -34,8 +35,8 @@ export interface Chain {
 
 /** What a sink's dead letter says that its input came out of: the last transformation that runs user code. */
 export function lastTransformOf(chain: Chain): { readonly id: string; readonly identity: TransformIdentity } | null {
-  const step = chain.steps.findLast((s) => s.identity !== null);
-  return step?.identity == null ? null : { id: step.id, identity: step.identity };
+  const step = chain.steps.findLast((s) => s.loaded !== null);
+  return step?.loaded == null ? null : { id: step.id, identity: step.loaded.identity };
 }
 
 /** What the events of a batch are now, on their way through the steps: input j descends from source event origin[j]. */
@@ -142,7 +143,7 @@ async function applyStep(
         attempts: attempt,
         source: { batch: input, index: source },
         ...(isFirstStep ? {} : { input: { batch: passing.batch, index } }),
-        ...(step.identity === null ? {} : { transform: { id: step.id, identity: step.identity } }),
+        ...(step.loaded === null ? {} : { transform: { id: step.id, identity: step.loaded.identity } }),
       });
       failures.push({ source, fate: 'dead_lettered', letter });
     }

@@ -91,15 +91,15 @@ async function openStep(opening: Opening, rule: TransformRule): Promise<Step> {
   const step = { id: rule.id, policy: rule.error_handling };
   if (rule.plugin?.transform !== undefined) {
     const transform = await rule.plugin.transform.create(rule.config, contextOf(opening, null));
-    return { ...step, transform, identity: null };
+    return { ...step, transform, loaded: null };
   }
   if (opening.languages === null) {
     throw sluiceError('E_NOT_BUILT', {
       message: `no languages were given, and transformation ${rule.id} needs ${rule.type}`,
     });
   }
-  const transform = await opening.languages.create(rule, { stream: opening.config.id, log: opening.log });
-  return { ...step, transform, identity: transform.identity };
+  const loaded = await opening.languages.create(rule, { stream: opening.config.id, log: opening.log });
+  return { ...step, transform: loaded, loaded };
 }
 
 /** The sink ids that are named as a dead_letter_destination: they get dead letters only. */

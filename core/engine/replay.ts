@@ -79,7 +79,8 @@ export async function tryLetter(letter: DeadLetter, parts: TryParts): Promise<Tr
   const base = {
     id: letter.id,
     event_id: letter.event_id,
-    code_changed: letter.transform !== null && step?.identity != null && step.identity.hash !== letter.transform.hash,
+    code_changed:
+      letter.transform !== null && step?.loaded != null && step.loaded.identity.hash !== letter.transform.hash,
     before: letter.place.kind === 'source' ? letter.event : (letter.input ?? letter.event),
     after: [],
   };

@@ -5,8 +5,10 @@ import { toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
+import type { Chain } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
+import { ended, type ResumeBody } from './parking.ts';
 import { type ReplayResult, replayLetters } from './replay.ts';
 import type { Slot } from './slot.ts';
 import type { Writer } from './writer.ts';
@@ -21,6 +23,11 @@ export interface RequestParts {
   readonly slots: readonly Slot[];
 }
 
+/** What requests of a running stream may change beside what the verbs alone change. */
+export interface RunningParts extends RequestParts {
+  readonly chain: Chain;
+}
+
 /** The position was set from outside: read again from the checkpoint. */
 export class Reposition extends Error {}
 
@@ -30,7 +37,7 @@ export interface ReplayBody {
 }
 
 /** @throws Reposition, or what ends the session: then the request stays, and is taken up again by the next. */
-export async function carryOut(request: StoredRequest, to: RequestParts): Promise<void> {
+export async function carryOut(request: StoredRequest, to: RunningParts): Promise<void> {
   let status: 'done' | 'failed' = 'done';
   let result: Json = null;
   let moved: Reposition | null = null;
@@ -61,7 +68,7 @@ function isOfTheStream(thrown: unknown): boolean {
   );
 }
 
-async function perform(request: StoredRequest, to: RequestParts): Promise<Json> {
+async function perform(request: StoredRequest, to: RunningParts): Promise<Json> {
   if (request.type === 'replay') {
     const body = request.body as unknown as ReplayBody;
     return (await replayRequest(body, to, request.number)) as unknown as Json;
@@ -70,6 +77,14 @@ async function perform(request: StoredRequest, to: RequestParts): Promise<Json> 
     const { position } = request.body as { position: Json };
     await to.writer.commit({ position, request: request.number, replay: true });
     throw new Reposition();
+  }
+  if (request.type === 'resume') {
+    const { ends } = ended(to.writer.checkpoint.parked, request.body as unknown as ResumeBody);
+    for (const { kind, id } of ends) {
+      if (kind === 'transform') to.chain.steps.find((step) => step.id === id)?.loaded?.resume();
+    }
+    await to.writer.commit({ request: request.number, replay: true });
+    return ends as unknown as Json;
   }
   throw new Error(`this version of Sluice does not know requests of type ${request.type}`);
 }

@@ -5,6 +5,7 @@ import { emptyLedger } from '../checkpoint.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Phase } from '../plugin.ts';
 import type { LiveStatus, StreamState } from '../state/store.ts';
+import type { Step } from './chain.ts';
 import type { Slot } from './slot.ts';
 
 export interface StreamStatus {
@@ -16,6 +17,7 @@ export interface StreamStatus {
   waitsForSink: boolean;
   checkpoint: Checkpoint | null;
   slots: readonly Slot[];
+  steps: readonly Step[];
   /** Source events read in this session, and how many of them a checkpoint covers. */
   read: number;
   covered: number;
@@ -36,6 +38,7 @@ export function newStatus(id: string): StreamStatus {
     waitsForSink: false,
     checkpoint: null,
     slots: [],
+    steps: [],
     read: 0,
     covered: 0,
     bytesRead: 0,
@@ -82,6 +85,10 @@ export function liveRow(status: StreamStatus): LiveStatus {
     pid: process.pid,
     details: {
       away: status.slots.flatMap((slot) => (slot.away === null ? [] : [{ sink: slot.id, since: slot.away.since }])),
+      lanes: status.steps.flatMap(({ id, loaded }) => {
+        const lane = loaded?.lane() ?? null;
+        return lane === null ? [] : [{ transform: id, ...lane }];
+      }),
       gaps: status.slots.flatMap((slot) => (slot.gap === null ? [] : [{ sink: slot.id, events: slot.gap.events }])),
     },
     written_at: new Date().toISOString(),

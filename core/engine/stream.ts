@@ -13,6 +13,7 @@ import { type Chain, lastTransformOf } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
 import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
+import { parkAgain, parkedNow } from './parking.ts';
 import { answerCovered, carryOut, Reposition } from './requests.ts';
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
@@ -49,6 +50,7 @@ export async function runStream(parts: StreamParts): Promise<StreamEnd> {
     opened.slots = await whenThere(parts, () => openSlots(parts));
     status.slots = opened.slots;
     opened.chain = await openChain(parts, opened.slots);
+    status.steps = opened.chain.steps;
     opened.source = await whenThere(parts, () => openSource(parts));
     status.state = await sessions(parts, opened.source, opened.chain, opened.slots);
     return { state: status.state as 'ended' | 'stopped' };
@@ -95,7 +97,7 @@ async function sessions(
       }
       const open = await startWriter(parts, slots, chain, checkpoint, saved === null, beside.signal);
       writer = open;
-      const requests = requestPoller(parts, open, slots);
+      const requests = requestPoller(parts, open, slots, chain);
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
@@ -183,6 +185,7 @@ async function startWriter(
       ),
     );
   }
+  parkAgain(chain, checkpoint);
   const keyed = slots.some((slot) => slot.sink.keyed);
   const writer: Writer = openWriter({
     stream: config.id,
@@ -195,6 +198,7 @@ async function startWriter(
     maxLetterBytes: config.dead_letters.max_bytes,
     soft: AbortSignal.any([parts.soft, end]),
     hard: parts.hard,
+    parked: () => parkedNow(chain, checkpoint.parked),
     lastTransform: lastTransformOf(chain),
     destinationOf: (place) => destinationOf(config, place),
     requestWaits: onceASecond(
@@ -227,11 +231,11 @@ async function startWriter(
 }
 
 /** Carries out the next request, one at a time, with nothing at the sinks. */
-function requestPoller(parts: StreamParts, writer: Writer, slots: readonly Slot[]): () => Promise<void> {
+function requestPoller(parts: StreamParts, writer: Writer, slots: readonly Slot[], chain: Chain): () => Promise<void> {
   return onceASecond(async () => {
     if (parts.hard.aborted) return;
     const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
-    if (next !== null) await carryOut(next, { parts, writer, slots });
+    if (next !== null) await carryOut(next, { parts, writer, slots, chain });
   }, undefined);
 }
 

@@ -7,7 +7,7 @@
 // Invariants 1, 2 and 4 are upheld here. What is not committed is dropped with the writer when the session is lost.
 
 import { batchOf } from '../batch.ts';
-import { type Checkpoint, type Gap, type Ledger, seal } from '../checkpoint.ts';
+import { type Checkpoint, type Gap, type Ledger, type Parked, seal } from '../checkpoint.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { ChangeEvent } from '../event.ts';
 import { keyTexts } from '../key-order.ts';
@@ -36,6 +36,8 @@ export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returne
   /** What was loaded or made at the start, its epoch raised. */
   readonly checkpoint: Checkpoint;
   readonly maxLetterBytes: number;
+  /** What is parked, to be saved with the checkpoint. */
+  parked(): readonly Parked[];
   /** The last transformation before the sinks, if there is one: what a sink's letter came out of. */
   readonly lastTransform: LetterParts['transform'] | null;
   /** The sink that gets a copy of the dead letters of a place, if its error_handling names one. */
@@ -252,7 +254,7 @@ export function openWriter(parts: WriterParts): Writer {
         gaps: [...checkpoint.gaps.filter((gap) => gap.to !== null), ...closed, ...openGaps(parts.slots)].slice(
           -GAPS_KEPT,
         ),
-        parked: checkpoint.parked,
+        parked: parts.parked(),
         request: request ?? checkpoint.request,
         saved_at: new Date().toISOString(),
       });
