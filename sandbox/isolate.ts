@@ -58,7 +58,7 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
   const { timeout, output, fan_out, logs, depth } = limits;
   const made = context.evalClosureSync(
     `"use strict"; return (${harness})((${realm})(), new Int32Array($0), ${JSON.stringify({ timeout, output, fan_out, logs, depth })})`,
-    [new ivm.ExternalCopy(shared).copyInto()],
+    [new ivm.ExternalCopy(shared).copyInto({ release: true })],
     { result: { reference: true }, filename: 'sluice-harness' },
   ) as IVM.Reference<Record<string, unknown>>;
   const reference = (name: string): IVM.Reference<(...args: unknown[]) => unknown> =>
@@ -93,6 +93,8 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
     collect: (limit) => call('collect', [], limit),
     take: (upto, limit) => call('take', [upto], limit),
     dispose() {
+      // By hand: until this process's own collector finds them, handles keep what the isolate was made of.
+      for (const handle of [...Object.values(refs), made, context]) handle.release();
       if (!isolate.isDisposed) isolate.dispose();
     },
   };
