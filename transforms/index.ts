@@ -35,6 +35,7 @@ export interface LanguagesOptions {
 const builtIn: Readonly<Record<string, () => Language | Promise<Language>>> = {
   javascript: () => javascript,
   typescript: () => typescript,
+  jsonata: async () => (await import('./jsonata/index.ts')).jsonata,
 };
 
 interface Compiled {

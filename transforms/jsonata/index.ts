@@ -1,0 +1,112 @@
+// JSONata as a language of Sluice: the host side. Finds the pinned version of the reference library, parses with its parser,
+// chooses the lane and compiles. No expression is evaluated here. README.md says what the lanes are.
+// Refuses a version that is not installed, and constants that hide the engine's names.
+
+import { type ErrorPlace, type Json, type Language, type SluiceError, sluiceError } from 'sluice/sdk';
+import { placeFrom } from '../refusals.ts';
+import type { JsonataNode } from './ast.ts';
+import { compileTree, NotCompiled } from './compile.ts';
+import { type Engine, findEngine } from './engine.ts';
+import { jsonataGuest, type Program } from './guest.ts';
+import { type Traits, traitsOf } from './lanes.ts';
+import { runtime } from './runtime.ts';
+
+/** The versions whose meaning compile.ts and runtime.ts have; others run interpreted. */
+const COMPILED_VERSIONS = ['2.2.2'];
+
+interface Settings {
+  readonly engine?: string;
+  readonly lane?: 'fast' | 'reference';
+  readonly constants?: Readonly<Record<string, Json>>;
+}
+
+export const jsonata: Language = {
+  name: 'jsonata',
+  async compile({ source, file, offset, dir, config }) {
+    const { engine: wanted, lane = 'fast', constants = {} } = config as Settings;
+    const engine = await findEngine(wanted, dir);
+    for (const name of Object.keys(constants)) {
+      if (name === '' || name === '$' || name === 'event') {
+        throw sluiceError('E_TRANSFORM_SYNTAX', {
+          message: `the constant "${name}" would hide \`$${name}\``,
+          fix: 'give it another name',
+          at: { file },
+        });
+      }
+    }
+    const tree = parsed(engine, source, (line, column) => ({ file, ...placeFrom(offset, line, column) }));
+    const { program, why } = programOf(engine, tree, source, lane, constants);
+    const parts = { reference: engine.reference, sync: engine.sync };
+    return {
+      guest: `(${jsonataGuest})(${JSON.stringify(parts)}, ${runtime})`,
+      text: JSON.stringify(program),
+      version: `jsonata@${engine.version}`,
+      code: [source],
+      lane: { name: program.lane, ...(why === null ? {} : { why }) },
+    };
+  },
+};
+
+/** What runs in the isolate, and why it is not the compiled lane. */
+export function programOf(
+  engine: Engine,
+  tree: JsonataNode,
+  expression: string,
+  lane: 'fast' | 'reference',
+  constants: Readonly<Record<string, Json>>,
+): { readonly program: Program; readonly why: string | null } {
+  const traits = traitsOf(tree, engine.isFunction);
+  const text = JSON.stringify(constants);
+  const base = { expression, constants: text, traits, js: null };
+  const why = lane === 'reference' ? '`lane: reference`' : referenceOnly(engine, traits);
+  if (why !== null) return { program: { ...base, lane: 'reference' }, why };
+  const interpreted = (reason: string) => ({ program: { ...base, lane: 'interpreted' as const }, why: reason });
+  if (!COMPILED_VERSIONS.includes(engine.version)) return interpreted(`jsonata@${engine.version} is not compiled`);
+  if (/_jsonata_|tupleStream|outerWrapper|__proto__/.test(text)) return interpreted('a constant has a reserved key');
+  try {
+    const { js } = compileTree(tree, Object.keys(constants));
+    return { program: { ...base, lane: 'compiled', js }, why: null };
+  } catch (thrown) {
+    if (thrown instanceof NotCompiled) return interpreted(thrown.message);
+    throw thrown;
+  }
+}
+
+function referenceOnly(engine: Engine, traits: Traits): string | null {
+  if (engine.sync === null) return `jsonata@${engine.version} cannot run without promises`;
+  return traits.reference;
+}
+
+interface ParseError {
+  readonly code: string;
+  readonly position?: number;
+  readonly message?: string;
+}
+
+/** @throws SluiceError E_TRANSFORM_SYNTAX */
+function parsed(engine: Engine, source: string, place: (line: number, column: number) => ErrorPlace): JsonataNode {
+  try {
+    return engine.parse(source);
+  } catch (thrown) {
+    throw syntaxError(thrown, source, place);
+  }
+}
+
+function syntaxError(
+  thrown: unknown,
+  source: string,
+  place: (line: number, column: number) => ErrorPlace,
+): SluiceError {
+  const { code, position, message } = thrown as Partial<ParseError>;
+  const end = Math.min(typeof position === 'number' ? position : 0, source.length);
+  const lines = source.slice(0, Math.max(0, end - 1)).split('\n');
+  const at = place(lines.length, lines.at(-1)!.length + 1);
+  if (typeof code !== 'string') {
+    const deep = thrown instanceof RangeError;
+    const text = deep
+      ? 'the expression is nested too deep to be parsed'
+      : `the expression cannot be parsed: ${message}`;
+    return sluiceError('E_TRANSFORM_SYNTAX', { message: text, at });
+  }
+  return sluiceError('E_TRANSFORM_SYNTAX', { message: `${code}: ${message}`, at });
+}
