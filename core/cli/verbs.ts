@@ -29,7 +29,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   new: { summary: 'make a new pipeline', load: () => import('./commands/new.ts') },
   test: { summary: 'run the tests of transforms', load: () => import('./commands/test.ts') },
   apply: { summary: 'run a transform as a filter', load: () => import('./commands/apply.ts') },
-  capture: { summary: 'capture events of a stream', waitsFor: 'the issue on languages and tests' },
+  capture: { summary: 'capture events of a stream, redacted', load: () => import('./commands/capture.ts') },
   types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },
   snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
   resume: { summary: 'resume what is parked', load: () => import('./commands/resume.ts') },

@@ -1,5 +1,6 @@
 // Opens what a stream is made of: its sinks as slots, its transforms as a chain, its checkpoint as a writer starts with it.
 
+import { capturing } from '../capture/capturing.ts';
 import { type Checkpoint, emptyLedger, seal } from '../checkpoint.ts';
 import { sluiceError } from '../errors.ts';
 import type { Languages } from '../languages.ts';
@@ -36,9 +37,10 @@ export function contextOf(opening: Opening, auth: Auth | null, tap = false): Con
   };
 }
 
-export async function openSource(opening: Opening): Promise<Source> {
+export async function openSource(opening: Opening, chain: Chain): Promise<Source> {
   const { source } = opening.config;
-  return await source.plugin.source!.create(source.config, contextOf(opening, source.auth));
+  const made = await source.plugin.source!.create(source.config, contextOf(opening, source.auth));
+  return opening.config.capture === undefined ? made : capturing(made, opening, chain.steps);
 }
 
 export async function openSlots(opening: Opening): Promise<Slot[]> {

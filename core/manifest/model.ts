@@ -89,6 +89,23 @@ export interface SinkConfig {
   readonly at: ErrorPlace;
 }
 
+/** What stands in no capture: columns (`email`, `orders.email`), paths into a row (`address.street`, `*` for any), patterns. */
+export interface RedactConfig {
+  readonly columns: readonly string[];
+  readonly paths: readonly string[];
+  readonly patterns: readonly string[];
+}
+
+/** A sample of what passes, kept in the state store: at most so many events a second, and the newest of them. */
+export interface CaptureConfig {
+  readonly per_second: number;
+  readonly max_events: number;
+  /** Bytes. */
+  readonly max_bytes: number;
+  /** ms. */
+  readonly max_age: number;
+}
+
 export interface StreamConfig {
   readonly id: string;
   readonly name?: string;
@@ -107,6 +124,10 @@ export interface StreamConfig {
   /** The id of the sink that is the checkpoint's home, or null for the state store. */
   readonly home: string | null;
   readonly dead_letters: { readonly max_bytes: number };
+  /** Absent: no captures are taken while the stream runs. */
+  readonly capture?: CaptureConfig;
+  /** Absent: the defaults of core/capture/redaction.ts. */
+  readonly redact?: RedactConfig;
   readonly at: ErrorPlace;
 }
 

@@ -4,6 +4,7 @@ import { type Auths, sinkOf, sourceOf } from './ends.ts';
 import { homeOf } from './home.ts';
 import { checkReference, uniqueIds } from './ids.ts';
 import type { RetryPolicy, SinkConfig, SourceConfig, StreamConfig, TransformRule } from './model.ts';
+import { redactOf } from './redact.ts';
 import type { StreamEnds } from './topology.ts';
 import type { Work } from './work.ts';
 import type { WrittenStream } from './written.ts';
@@ -46,6 +47,7 @@ export async function streamOf(
   const whole = built.length === written.sinks?.length;
   const home = homeOf(work, pointer, written.checkpoint, sinks, { letterSinks, ids: sinkIds, whole });
   checkNeeded(work, written, pointer, policy, home, letterSinks);
+  const redact = redactOf(work, written.redact, `${pointer}/redact`);
   const ends = { pointer, id: written.id ?? '', enabled: written.enabled, home, source, sinks: built };
   if (!whole || source === null || written.id === undefined) return { stream: null, ends };
   const stream: StreamConfig = {
@@ -60,6 +62,8 @@ export async function streamOf(
     retry_policy: retryOf(written),
     home,
     dead_letters: written.dead_letters,
+    ...(written.capture === undefined ? {} : { capture: written.capture }),
+    ...(redact === undefined ? {} : { redact }),
     at: work.doc.places.at(pointer, 'value'),
   };
   return { stream, ends };

@@ -5,7 +5,7 @@
 import schema from '../../schemas/manifest.schema.json' with { type: 'json' };
 import type { Json } from '../values.ts';
 import { type AnySchema, lowered } from './keywords.ts';
-import type { OnError, ServiceConfig, TransformLimits } from './model.ts';
+import type { CaptureConfig, OnError, ServiceConfig, TransformLimits } from './model.ts';
 
 export const manifestSchema: AnySchema = lowered(schema);
 
@@ -69,6 +69,12 @@ export interface WrittenStream {
   };
   readonly checkpoint?: string;
   readonly dead_letters: { readonly max_bytes: number };
+  readonly capture?: CaptureConfig;
+  readonly redact?: {
+    readonly columns: readonly (string | undefined)[];
+    readonly paths: readonly (string | undefined)[];
+    readonly patterns: readonly (string | undefined)[];
+  };
 }
 
 export interface WrittenManifest {

@@ -1,8 +1,10 @@
 // A state store in memory, for tests and for what need not outlive its process. It behaves as the SQLite one does.
 // Guarantee: everything is copied through JSON on its way in and out, so that nothing is shared with the caller.
 
+import { randomBytes } from 'node:crypto';
 import { type Checkpoint, unseal } from '../checkpoint.ts';
 import { sluiceError } from '../errors.ts';
+import { BYTES } from './redaction-key.ts';
 import type {
   Capture,
   DeadLetter,
@@ -16,6 +18,7 @@ import type {
 import { type Call, storeOver } from './store-over.ts';
 import { lockedError } from './stream-lock.ts';
 import {
+  captureBytes,
   HISTORY,
   identityOf,
   letterBytes,
@@ -31,6 +34,7 @@ import { lettersOf, type WireWrite } from './wire.ts';
 export function memoryStore(): StateStore {
   const tables = memoryTables();
   const locked = new Set<string>();
+  const key = randomBytes(BYTES);
   let closed = false;
 
   const call: Call = async (name, ...args) => {
@@ -51,6 +55,7 @@ export function memoryStore(): StateStore {
       };
     },
     isLocked: async (stream) => locked.has(stream),
+    redactionKey: () => key,
     async [Symbol.asyncDispose]() {
       closed = true;
       locked.clear();
@@ -173,8 +178,14 @@ function memoryTables(): Tables<WireWrite> {
     statuses: () => [...status.values()].sort((a, b) => (a.stream < b.stream ? -1 : 1)),
 
     addCaptures(captures, keep) {
-      for (const capture of captures) {
-        captured.set(capture.stream, [capture, ...(captured.get(capture.stream) ?? [])].slice(0, keep));
+      for (const capture of captures) captured.set(capture.stream, [capture, ...(captured.get(capture.stream) ?? [])]);
+      for (const stream of new Set(captures.map((capture) => capture.stream))) {
+        let total = 0;
+        const kept = captured.get(stream)!.filter(({ event, details, captured_at }, nth) => {
+          total += captureBytes(event, JSON.stringify(details));
+          return nth < keep.max_events && total <= keep.max_bytes && captured_at >= keep.since;
+        });
+        captured.set(stream, kept);
       }
     },
     captures: (stream, limit) => (captured.get(stream) ?? []).slice(0, limit),

@@ -71,7 +71,9 @@ export const migrations: readonly string[] = [
     stream text not null,
     event_id text not null,
     event text not null,
-    captured_at text not null
+    captured_at text not null,
+    details text not null,
+    bytes integer not null
   );
   create index capture_stream on capture (stream, number);
   `,

@@ -9,7 +9,15 @@ import { stateError } from './sqlite-errors.ts';
 import { openDatabase, transaction, whenFree } from './sqlite-file.ts';
 import { letters } from './sqlite-letters.ts';
 import type { Capture, LiveStatus, StoredRequest } from './store.ts';
-import { damagedCheckpoint, HISTORY, noSuchRequest, REQUESTS_KEPT, type Tables, verified } from './tables.ts';
+import {
+  captureBytes,
+  damagedCheckpoint,
+  HISTORY,
+  noSuchRequest,
+  REQUESTS_KEPT,
+  type Tables,
+  verified,
+} from './tables.ts';
 import { parseStored, type WireWrite } from './wire.ts';
 
 export interface SqliteTables extends Tables<WireWrite> {
@@ -43,10 +51,14 @@ export function openTables(path: string, patience?: number): SqliteTables {
   const answer = db.prepare('update request set status = ?, result = ? where number = ?');
   const setStatus = db.prepare('insert into status values (?, ?) on conflict do update set text = excluded.text');
   const allStatus = db.prepare('select text from status order by stream');
-  const capture = db.prepare('insert into capture (stream, event_id, event, captured_at) values (?, ?, ?, ?)');
-  const trim = db.prepare(`delete from capture where stream = ?1 and number <=
-    (select number from capture where stream = ?1 order by number desc limit 1 offset ?2)`);
-  const captured = db.prepare(`select stream, event_id, event, captured_at from capture where stream = ?
+  const capture = db.prepare(
+    'insert into capture (stream, event_id, event, captured_at, details, bytes) values (?, ?, ?, ?, ?, ?)',
+  );
+  const trim = db.prepare(`delete from capture where stream = ?1 and number in (select number from
+    (select number, captured_at, row_number() over newest as nth, sum(bytes) over newest as total
+      from capture where stream = ?1 window newest as (order by number desc))
+    where nth > ?2 or total > ?3 or captured_at < ?4)`);
+  const captured = db.prepare(`select stream, event_id, event, captured_at, details from capture where stream = ?
     order by number desc limit ?`);
 
   const guarded = <T>(doing: 'read' | 'write', work: () => T): T => {
@@ -126,12 +138,20 @@ export function openTables(path: string, patience?: number): SqliteTables {
 
     addCaptures: (captures, keep) =>
       written(() => {
-        for (const { stream, event_id, event, captured_at } of captures)
-          capture.run(stream, event_id, event, captured_at);
-        for (const stream of new Set(captures.map((c) => c.stream))) trim.run(stream, keep);
+        for (const { stream, event_id, event, captured_at, details } of captures) {
+          const text = JSON.stringify(details);
+          capture.run(stream, event_id, event, captured_at, text, captureBytes(event, text));
+        }
+        for (const stream of new Set(captures.map((c) => c.stream)))
+          trim.run(stream, keep.max_events, keep.max_bytes, keep.since);
       }),
     captures: (stream, limit) =>
-      read(() => captured.all(stream, limit).map((row) => ({ ...row }) as unknown as Capture)),
+      read(() =>
+        captured.all(stream, limit).map((row) => {
+          const { details, ...rest } = row as unknown as Omit<Capture, 'details'> & { readonly details: string };
+          return { ...rest, details: parseStored<Capture['details']>(details, 'a capture') };
+        }),
+      ),
 
     close: () => db.close(),
   };

@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { isSluiceError, messageOf, type SluiceError, sluiceError } from '../errors.ts';
 import type { Logger } from '../plugin.ts';
+import { redactionKeyBeside } from './redaction-key.ts';
 import type { StateStore } from './store.ts';
 import { type Call, storeOver } from './store-over.ts';
 import { isStreamLocked, lockedError, lockStream } from './stream-lock.ts';
@@ -55,6 +56,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stat
       }
     },
     isLocked: async (stream) => isStreamLocked(file, stream),
+    redactionKey: () => redactionKeyBeside(file),
     async [Symbol.asyncDispose]() {
       await thread.close();
       // After the last write: whoever waits for the lock must find everything written.

@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { seal } from '../checkpoint.ts';
 import { openStateStore } from './index.ts';
-import type { DeadLetterMark, LiveStatus, NewDeadLetter, StateStore } from './store.ts';
-import { HISTORY, letterBytes } from './tables.ts';
+import type { Capture, DeadLetterMark, LiveStatus, NewDeadLetter, StateStore } from './store.ts';
+import { captureBytes, HISTORY, letterBytes } from './tables.ts';
 import { checkpointOf, letterOf, tempFolder } from './test-samples.ts';
 
 const stores = {
@@ -329,21 +329,29 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
       expect(await store.statuses()).toEqual([status('a', 2), status('b', 3)]);
     }));
 
-  test('captures are a ring per stream, newest first', () =>
+  test('captures are a ring per stream, newest first, bounded by count, bytes and age', () =>
     withStore(async (store) => {
-      const capture = (stream: string, n: number) => ({
+      const capture = (stream: string, n: number, day = 1): Capture => ({
         stream,
         event_id: `e${n}`,
         event: `{"n":${n}}`,
-        captured_at: '2026-01-01T00:00:00.000Z',
+        captured_at: `2026-01-0${day}T00:00:00.000Z`,
+        details: { columns: [{ name: 'n', type: 'int' }], typed: true, transforms: [] },
       });
-      await store.addCaptures([capture('a', 1), capture('b', 9), capture('a', 2)], 3);
-      await store.addCaptures([capture('a', 3), capture('a', 4)], 3);
+      const all = { max_events: 100, max_bytes: 1e6, since: '2000' };
+      await store.addCaptures([capture('a', 1), capture('b', 9), capture('a', 2)], { ...all, max_events: 3 });
+      await store.addCaptures([capture('a', 3), capture('a', 4)], { ...all, max_events: 3 });
       expect(await store.captures('a', 10)).toEqual([capture('a', 4), capture('a', 3), capture('a', 2)]);
       expect(await store.captures('a', 1)).toEqual([capture('a', 4)]);
       expect(await store.captures('b', 10)).toEqual([capture('b', 9)]);
-      await store.addCaptures([capture('a', 5)], 1);
-      expect(await store.captures('a', 10)).toEqual([capture('a', 5)]);
+      const bytes = captureBytes(capture('a', 5).event, JSON.stringify(capture('a', 5).details));
+      await store.addCaptures([capture('a', 5)], { ...all, max_bytes: 2 * bytes });
+      expect(await store.captures('a', 10)).toEqual([capture('a', 5), capture('a', 4)]);
+      await store.addCaptures([capture('a', 6, 3)], { ...all, since: '2026-01-02T00:00:00.000Z' });
+      expect(await store.captures('a', 10)).toEqual([capture('a', 6, 3)]);
+      await store.addCaptures([capture('a', 7)], { ...all, max_bytes: 3 });
+      expect(await store.captures('a', 10)).toEqual([]);
+      expect(await store.captures('b', 10)).toHaveLength(1);
     }));
 
   test('a stream has one lock, another has its own, and giving it back twice takes it from nobody', () =>

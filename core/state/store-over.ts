@@ -15,7 +15,7 @@ export type Call = <N extends TableName>(
 
 export function storeOver(
   call: Call,
-  rest: Pick<StateStore, 'lock' | 'isLocked' | typeof Symbol.asyncDispose>,
+  rest: Pick<StateStore, 'lock' | 'isLocked' | 'redactionKey' | typeof Symbol.asyncDispose>,
 ): StateStore {
   return {
     loadCheckpoint: (stream) => call('loadCheckpoint', stream),

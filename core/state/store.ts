@@ -5,6 +5,7 @@
 
 import type { Checkpoint } from '../checkpoint.ts';
 import type { ErrorData } from '../errors.ts';
+import type { Column } from '../event.ts';
 import type { Json } from '../values.ts';
 
 /** Where an event failed. `id` is that of the transformation or sink; for a source, the stream's own. */
@@ -145,6 +146,30 @@ export interface Capture {
   readonly event: string;
   /** ISO 8601. */
   readonly captured_at: string;
+  /** What was known with it: the columns of its table, and the code that the stream ran then. */
+  readonly details: CaptureDetails;
+}
+
+export interface CaptureDetails {
+  /** Empty where the source knows none. */
+  readonly columns: readonly Column[];
+  /** Values were chosen by column type, so that no number of the rows can lose digits. */
+  readonly typed: boolean;
+  readonly transforms: readonly {
+    readonly id: string;
+    readonly language: string;
+    readonly version: string;
+    readonly hash: string;
+  }[];
+}
+
+/** What is kept of a stream's captures: the newest, within all three. */
+export interface CaptureBounds {
+  readonly max_events: number;
+  /** Of their texts in UTF-8. */
+  readonly max_bytes: number;
+  /** ISO 8601: older ones go. */
+  readonly since: string;
 }
 
 export interface StateStore extends AsyncDisposable {
@@ -179,10 +204,12 @@ export interface StateStore extends AsyncDisposable {
   saveStatus(status: LiveStatus): Promise<void>;
   statuses(): Promise<readonly LiveStatus[]>;
 
-  /** Of each of their streams the newest `keep` stay. */
-  addCaptures(captures: readonly Capture[], keep: number): Promise<void>;
+  /** Afterwards each of their streams is within the bounds. A capture that is larger than all of them is not kept. */
+  addCaptures(captures: readonly Capture[], keep: CaptureBounds): Promise<void>;
   /** Newest first. */
   captures(stream: string, limit: number): Promise<readonly Capture[]>;
+  /** What the tokens of redaction are made with: random, and always the same for one store. @throws SluiceError E_STATE_OPEN */
+  redactionKey(): Buffer;
 
   /**
    * The lock of a stream: the operating system's, freed by SIGKILL.

@@ -5,7 +5,7 @@ import { type Checkpoint, unseal } from '../checkpoint.ts';
 import { type SluiceError, sluiceError } from '../errors.ts';
 import type { DeadLetter, DeadLetterFilter, NewDeadLetter, StateStore } from './store.ts';
 
-type Stored = Omit<StateStore, 'lock' | 'isLocked' | 'write' | typeof Symbol.asyncDispose>;
+type Stored = Omit<StateStore, 'lock' | 'isLocked' | 'redactionKey' | 'write' | typeof Symbol.asyncDispose>;
 
 /** The store's calls without their promises. `write` takes texts: see wire.ts. */
 export type Tables<Write> = {
@@ -24,6 +24,11 @@ export function letterBytes(
   columns: string | null,
 ): number {
   return 300 + size(event) + size(input) + size(key) + size(error) + size(columns);
+}
+
+/** The bytes that a capture takes, about: its texts in UTF-8. `details`: as JSON. */
+export function captureBytes(event: string, details: string): number {
+  return size(event) + size(details);
 }
 
 function size(text: string | null): number {

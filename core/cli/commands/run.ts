@@ -10,6 +10,7 @@ import { createLog } from '../../observe/log.ts';
 import { accountText, startProgress } from '../account.ts';
 import { type Command, flag, type Invocation } from '../command.ts';
 import { exitCodeOf, printError, printJson, say, shownError, worst } from '../output.ts';
+import { onSignals } from '../signals.ts';
 import { serveTelemetry } from '../telemetry.ts';
 import { chosenStreams, findingsExit, logLevel, manifestOf, openStore, openWorkspace } from '../workspace.ts';
 
@@ -110,27 +111,4 @@ function idleTime(invocation: Invocation): number | null {
     });
   }
   return ms;
-}
-
-/** `code`: the exit code of the first signal that came, else 0. */
-function onSignals(stop: () => void): { readonly code: number; end(): void } {
-  let code = 0;
-  const handlers = { SIGINT: 130, SIGTERM: 143 } as const;
-  const listeners = Object.entries(handlers).map(([name, exit]) => {
-    const listener = (): void => {
-      if (code === 0) say(`${name}: finishing what is in flight; once more to end at once`);
-      code ||= exit;
-      stop();
-    };
-    process.on(name, listener);
-    return () => process.off(name, listener);
-  });
-  return {
-    get code() {
-      return code;
-    },
-    end() {
-      for (const off of listeners) off();
-    },
-  };
 }

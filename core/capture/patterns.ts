@@ -1,0 +1,68 @@
+// What is looked for in every text: named kinds of values, and regular expressions of the author's.
+
+import { sluiceError } from '../errors.ts';
+import { nearest } from '../manifest/nearest.ts';
+import { isCard } from './tokens.ts';
+
+export interface Pattern {
+  readonly regex: RegExp;
+  /** A second look at what the expression found: the parts of it that are meant. By default all of it. */
+  within?(text: string): readonly string[];
+}
+
+const NAMED: Readonly<Record<string, Pattern>> = {
+  email: { regex: /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.[A-Za-z]{2,}/gu },
+  card: { regex: /\d(?:[ -]?\d){12,}/g, within: cardsIn },
+  iban: { regex: /\b[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}\b/g },
+};
+
+// Digits in groups may be a card and more: `4111 1111 1111 1111 12/28`. A card begins and ends where a group does.
+function cardsIn(text: string): readonly string[] {
+  const found: string[] = [];
+  const starts = [...text.matchAll(/(?<!\d)\d/g)].map((match) => match.index);
+  const ends = [...text.matchAll(/\d(?!\d)/g)].map((match) => match.index + 1);
+  let from = 0;
+  for (const start of starts) {
+    if (start < from) continue;
+    const end = ends.findLast((each) => each > start && isCard(text.slice(start, each)));
+    if (end === undefined) continue;
+    found.push(text.slice(start, end));
+    from = end;
+  }
+  return found;
+}
+
+export const patternNames: readonly string[] = Object.keys(NAMED);
+
+/** `email`, or `/expression/flags`. @throws SluiceError E_MANIFEST_INVALID */
+export function patternOf(written: string): Pattern {
+  if (Object.hasOwn(NAMED, written)) return NAMED[written]!;
+  const parts = /^\/(.+)\/([imsu]*)$/s.exec(written);
+  if (parts === null) {
+    const near = nearest(written, patternNames);
+    throw sluiceError('E_MANIFEST_INVALID', {
+      message: 'the pattern is no known name, and no expression between slashes',
+      fix: near === null ? `write one of ${patternNames.join(', ')}, or /expression/` : `did you mean \`${near}\`?`,
+    });
+  }
+  try {
+    const regex = new RegExp(parts[1]!, `${parts[2]}g`);
+    if (regex.test('')) throw new SyntaxError('it matches the empty text');
+    regex.lastIndex = 0;
+    return { regex };
+  } catch (error) {
+    throw sluiceError('E_MANIFEST_INVALID', {
+      message: `the pattern is no regular expression: ${(error as Error).message}`,
+      fix: 'mend it',
+    });
+  }
+}
+
+// What a name ends with when its value is a secret, whatever else it is.
+const SECRET_NAME =
+  /(?:password|passwd|pwd|passphrase|secret|token|apikey|accesskey|privatekey|authorization|credentials?|cookie|ssn|cvv|cvc)$/;
+
+/** True for `password`, `apiToken`, `client_secret`, `Set-Cookie`; not for `token_count`. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.toLowerCase().replaceAll(/[_\-.\s]/g, ''));
+}
