@@ -53,7 +53,7 @@ export function documentOf(random: Random): unknown {
 const WORDS = ['', 'ada', 'Bob', 'x-y', '12', '3.5', 'grüß', 'a b c', '😀z'];
 
 function oddValue(random: Random): unknown {
-  return pick(random, [
+  return pick<unknown>(random, [
     null,
     true,
     false,
