@@ -41,7 +41,7 @@ export function parse(command: Command, argv: readonly string[]): Parsed {
 function usageError(error: NodeJS.ErrnoException, command: Command, argv: readonly string[], known: readonly string[]) {
   const fix = `run \`sluice ${command.name} --help\``;
   if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
-    return sluiceError('E_USAGE', { message: error.message.split('. ')[0] ?? error.message, fix });
+    return sluiceError('E_USAGE', { message: error.message.split(/\.\s/)[0] ?? error.message, fix });
   }
   const word = argv.find((arg) => arg.startsWith('--') && !known.includes(arg.slice(2).split('=')[0]!)) ?? 'that flag';
   const near = nearest(word.replace(/^--/, ''), known);

@@ -9,6 +9,7 @@ import { nearest } from '../manifest/nearest.ts';
 import { isPluginDefinition, type PluginDefinition } from '../plugin.ts';
 import { schemaProblems } from './config-subset.ts';
 import { bundledPlugins, discover, isPluginPath, type PluginPlace, placesOf } from './discover.ts';
+import { lookedAfter } from './made.ts';
 import {
   admit,
   isPluginFolder,
@@ -137,7 +138,7 @@ async function load(found: PluginPackage): Promise<PluginDefinition> {
     });
   }
   checkShape(found, module.default);
-  return module.default;
+  return lookedAfter(module.default, found.entry);
 }
 
 function checkShape(found: PluginPackage, definition: unknown): asserts definition is PluginDefinition {
