@@ -50,12 +50,8 @@ export async function runStream(parts: StreamParts): Promise<StreamEnd> {
     opened.slots = await whenThere(parts, () => openSlots(parts));
     status.slots = opened.slots;
     opened.chain = await openChain(parts, opened.slots);
-<<<<<<< ours
     status.steps = opened.chain.steps;
-    opened.source = await whenThere(parts, () => openSource(parts));
-=======
     opened.source = await whenThere(parts, () => openSource(parts, opened.chain!));
->>>>>>> theirs
     status.state = await sessions(parts, opened.source, opened.chain, opened.slots);
     return { state: status.state as 'ended' | 'stopped' };
   } catch (thrown) {
