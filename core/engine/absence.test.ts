@@ -196,6 +196,49 @@ test('a sink whose state was refused is not flushed: that would make what it has
   expect((await store.loadCheckpoint('s'))!.sinks.sick!.state).toBeNull();
 });
 
+describe('a write that hangs and does not obey its signal', () => {
+  const hung = (): MemoryTarget => target({ beforeWrite: () => new Promise(() => undefined) });
+
+  test('at a sink that is not needed holds neither the stream, nor its end, nor the next session', async () => {
+    const good = target();
+    let breaks = 1;
+    const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }], {
+      async hook(i) {
+        if (i === 1) await until(() => source.acked.length > 0);
+        if (i === 1 && breaks-- > 0) throw new Error('the source broke off');
+      },
+    });
+    const sinks = [
+      { id: 'good', to: good },
+      { id: 'hung', to: { ...hung(), stateful: true }, required: false, write_timeout: 5 },
+    ];
+    const { end, store } = start({ source, sinks, commit: 'required' });
+    expect(await end).toEqual({ state: 'ended' });
+    expect(ids(good)).toEqual(['e1', 'e2']);
+    expect((await letters(store)).map((l) => [l.event_id, l.place.id])).toEqual([
+      ['e1', 'hung'],
+      ['e2', 'hung'],
+    ]);
+  });
+
+  test('at a sink that is needed is told: the stream waits, and the status says for what', async () => {
+    let go = (): void => undefined;
+    const slow = target({
+      beforeWrite: () =>
+        new Promise((resolve) => {
+          go = resolve;
+        }),
+    });
+    const sinks = [{ id: 'slow', to: slow, write_timeout: 5 }];
+    const running = start({ source: log([{ events: [event(1, 1)] }]), sinks });
+    await until(() => running.status.state === 'waiting');
+    expect(running.status.reason).toMatchObject({ code: 'E_SINK_TIMEOUT' });
+    go();
+    expect(await running.end).toEqual({ state: 'ended' });
+    expect(ids(slow)).toEqual(['e1']);
+  });
+});
+
 describe('a gap', () => {
   const down = (): MemoryTarget => sometimes(() => false);
   const stream = (slow: MemoryTarget, n: number): TestStream => ({

@@ -11,7 +11,7 @@ import type { DeliverParts, SlotOutcome } from './deliver.ts';
 import { duplicateOutputs } from './duplicates.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { noProgress, type Progress, settle } from './settle.ts';
-import { flushSlot, refreshSlot, type Slot } from './slot.ts';
+import { flushSlot, occupy, refreshSlot, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 /** How the absence of a sink is taken. */
@@ -28,12 +28,25 @@ interface Waiting {
 export async function hold(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
   const progress = noProgress();
   await endProbe(slot);
-  await slot.busy;
-  await settleAt(slot, group.out, parts, progress, parts.hard, holdsStream(parts), duplicateOutputs(slot, group));
+  const late = setTimeout(() => parts.waiting(timeoutError(slot)), slot.config.write_timeout);
+  try {
+    await free(slot, parts);
+    await settleAt(slot, group.out, parts, progress, parts.hard, holdsStream(parts), duplicateOutputs(slot, group));
+  } finally {
+    clearTimeout(late);
+  }
   slot.dirty = true;
   slot.answered = true;
   if (!slot.needed) await flushNow(slot); // of a replay: the next group may pass without this sink
   return { slot, progress, missed: [], error: null };
+}
+
+// A write that was given up may hang for ever. A replay does not wait for that; the next batch does, and says so.
+async function free(slot: Slot, parts: DeliverParts): Promise<void> {
+  if (slot.busy === null) return;
+  const limit = parts.replay === true ? [pause(slot.config.write_timeout, parts.hard)] : [];
+  await Promise.race([slot.busy, aborted(parts.hard), ...limit]);
+  if (slot.busy !== null && !parts.hard.aborted) throw new StreamFailed(timeoutError(slot));
 }
 
 export function holdsStream(parts: DeliverParts): Waiting {
@@ -56,7 +69,6 @@ export interface GivenUp {
  */
 export async function attempt(slot: Slot, group: Group, parts: DeliverParts, until: GivenUp): Promise<SlotOutcome> {
   const before = await endProbe(slot);
-  await slot.busy;
   const progress = noProgress();
   const error = await withinTimeout(slot, group, parts, progress, until);
   if (error === null) {
@@ -88,22 +100,22 @@ async function withinTimeout(
   const signal = AbortSignal.any([limit.signal, parts.hard]);
   const running = noProgress(); // a write that was given up must not change what was decided about it
   let last: SluiceError | null = null;
-  const work = settleDurably(slot, group, parts, running, signal, {
+  const before = slot.busy;
+  const waiting: Waiting = {
     holds: until.isShort,
     sawAbsence(error) {
       last = error;
     },
-  }).then(
+  };
+  const writing = settleDurably(before, slot, group, parts, running, signal, waiting);
+  const work = writing.then(
     () => 'settled' as const,
     (thrown: unknown) => {
       if (thrown instanceof Interrupted) return 'interrupted' as const;
       throw thrown;
     },
   );
-  slot.busy = work.then(
-    () => undefined,
-    () => undefined,
-  );
+  occupy(slot, writing);
   const why = (): SluiceError => last ?? timeoutError(slot);
   const over = new AbortController(); // the timer must not outlive the group
   const late = pause(slot.config.write_timeout, AbortSignal.any([parts.hard, over.signal])).then(async () => {
@@ -122,6 +134,7 @@ async function withinTimeout(
 }
 
 async function settleDurably(
+  before: Promise<void> | null,
   slot: Slot,
   group: Group,
   parts: DeliverParts,
@@ -129,6 +142,7 @@ async function settleDurably(
   signal: AbortSignal,
   waiting: Waiting,
 ): Promise<void> {
+  await before; // a write that was given up may still be under way
   for (;;) {
     await settleAt(slot, group.out, parts, progress, signal, waiting, duplicateOutputs(slot, group));
     try {

@@ -5,9 +5,10 @@ import { pick } from '../batch.ts';
 import type { SluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { WriteResult } from '../plugin.ts';
+import { aborted } from './attempt.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import type { DeliverParts } from './deliver.ts';
-import { type Away, flushSlot, type Missed, refreshSlot, type Slot } from './slot.ts';
+import { type Away, flushSlot, type Missed, occupy, refreshSlot, type Slot } from './slot.ts';
 
 /** `since`: of an absence that a try in between did not end. */
 export function goAway(slot: Slot, missed: Missed, parts: DeliverParts, error: SluiceError, since?: string): void {
@@ -29,11 +30,11 @@ export async function endProbe(slot: Slot): Promise<Away | null> {
 }
 
 async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void> {
-  await slot.busy;
   const ended = AbortSignal.any([parts.soft, parts.hard, away.end.signal]);
   while (!ended.aborted) {
     away.probes++;
     await pause(backoffDelay(parts.retry, away.probes), ended);
+    if (slot.busy !== null) await Promise.race([slot.busy, aborted(ended)]); // it hangs, as what was given up may
     if (ended.aborted) return;
     const { missed } = away;
     const batch = pick(missed.group.out, missed.indices);
@@ -42,9 +43,10 @@ async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void>
       batch,
       AbortSignal.any([ended, AbortSignal.timeout(slot.config.write_timeout)]),
     );
+    occupy(slot, writing);
     const answered = writing.catch((): readonly WriteResult[] => []);
-    slot.busy = answered.then(() => undefined);
-    const results = await answered;
+    const results = await Promise.race([answered, aborted(ended)]);
+    if (results === undefined) return; // nobody knows what became of it: the outputs stay missed
     if (!results.some((result) => result.status === 'ok' || result.status === 'reject')) continue;
     slot.away = null;
     slot.answered = true;

@@ -6,6 +6,8 @@ import type { Languages } from '../languages.ts';
 import type { Manifest, StreamConfig } from '../manifest/model.ts';
 import type { Logger } from '../plugin.ts';
 import type { StateStore } from '../state/store.ts';
+import { aborted } from './attempt.ts';
+import { pause } from './backoff.ts';
 import { liveRow, newStatus, pendingOf, type StreamStatus } from './status.ts';
 import { runStream, type StreamEnd } from './stream.ts';
 
@@ -32,11 +34,14 @@ export interface Run {
 
 const STATUS_EVERY_MS = 1_000;
 const IDLE_CHECK_MS = 50;
+/** A stream whose plugins do not let go after a hard stop has so long, and is then left behind. */
+const LET_GO_MS = 10_000;
 
 export function startRun(parts: RunParts): Run {
   const { manifest, store } = parts;
   const soft = new AbortController();
   const hard = new AbortController();
+  const over = new AbortController();
   const chosen = manifest.streams.filter((s) =>
     parts.streams === undefined ? s.enabled : parts.streams.includes(s.id),
   );
@@ -85,7 +90,7 @@ export function startRun(parts: RunParts): Run {
       }
       running.add(status);
       const reload = parts.reload;
-      const end = await runStream({
+      const streamEnd = runStream({
         config,
         store,
         languages: parts.languages,
@@ -96,6 +101,12 @@ export function startRun(parts: RunParts): Run {
         hard: hard.signal,
         ...(reload === undefined ? {} : { reload: () => reload(config.id) }),
       });
+      const end = await Promise.race([streamEnd, leftBehind(hard.signal, over.signal)]);
+      if (end.state === 'stopped' && end.left === true) {
+        status.state = 'stopped';
+        const message = `stream ${config.id} did not end within ${LET_GO_MS / 1000} s, and is left behind: a plugin does not obey its signal`;
+        parts.log.error({ stream: config.id }, message);
+      }
       running.delete(status);
       release();
       if (end.state === 'stopped' && idled) status.state = 'ended';
@@ -103,6 +114,7 @@ export function startRun(parts: RunParts): Run {
       return end.state === 'stopped' && idled ? { state: 'ended' } : end;
     }),
   ).finally(() => {
+    over.abort();
     for (const timer of timers) clearInterval(timer);
     clearTimeout(deadline);
   });
@@ -121,6 +133,14 @@ async function saveStatuses(parts: RunParts, statuses: Iterable<StreamStatus>): 
       );
     }
   }
+}
+
+/** Resolves when a hard stop was LET_GO_MS ago; never once all is over. */
+async function leftBehind(hard: AbortSignal, over: AbortSignal): Promise<StreamEnd> {
+  await aborted(hard, over);
+  await pause(LET_GO_MS, over);
+  if (over.aborted) await new Promise(() => undefined);
+  return { state: 'stopped', left: true };
 }
 
 function isOver(status: StreamStatus): boolean {

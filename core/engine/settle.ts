@@ -83,6 +83,7 @@ export async function settle(
   }
 
   while (open === null ? batch.length > 0 : open.length > 0) {
+    if (parts.signal.aborted) throw new Interrupted();
     const current: EventBatch = open === null ? batch : pick(batch, open);
     const results = await tryWrite(parts, current);
     if (parts.signal.aborted) throw new Interrupted(); // whoever gave up has already decided about these events

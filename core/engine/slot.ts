@@ -32,8 +32,9 @@ export interface Slot {
   gap: Gap | null;
   /** How often in a row it was not there. */
   absences: number;
-  /** Resolves when no write that was given up is still under way. */
-  busy: Promise<void>;
+  /** Set while a write is under way that may be given up, or was: nothing is written beside it. */
+  busy: Promise<void> | null;
+  /** Set while it is probed. Resolves soon after the probe's end is asked for, whatever its write does. */
   probing: Promise<void> | null;
 }
 
@@ -70,7 +71,7 @@ export function slotOf(config: SinkConfig, sink: Sink, role: Role, needed: boole
     answered: false,
     gap: null,
     absences: 0,
-    busy: Promise.resolve(),
+    busy: null,
     probing: null,
   };
 }
@@ -93,13 +94,25 @@ export async function restoreSlot(
   slot.dirty = true;
   slot.absences = 0;
   slot.stale = slot.sink.state !== undefined;
-  await slot.busy;
   try {
-    await refreshSlot(slot);
+    if (slot.busy !== null && slot.needed) await slot.busy;
+    if (slot.busy === null) await refreshSlot(slot); // else before its next write, which waits for that one
   } catch (thrown) {
     if (slot.needed) throw thrown;
     refused(slot, toSluiceError(thrown, 'E_SINK_WRITE'));
   }
+}
+
+/** Keeps `write` as the one that is under way at the sink. */
+export function occupy(slot: Slot, write: Promise<unknown>): void {
+  const busy = write.then(
+    () => undefined,
+    () => undefined,
+  );
+  slot.busy = busy;
+  void busy.then(() => {
+    if (slot.busy === busy) slot.busy = null;
+  });
 }
 
 /** Gives the saved state back to the sink, if that was not done yet. @throws whatever the sink throws */

@@ -31,7 +31,9 @@ export interface StreamParts extends Opening {
 }
 
 export type StreamEnd =
-  | { readonly state: 'ended' | 'stopped' }
+  | { readonly state: 'ended' }
+  /** `left`: a plugin did not let go after a hard stop, so something of the stream still runs. */
+  | { readonly state: 'stopped'; readonly left?: true }
   | { readonly state: 'failed'; readonly error: SluiceError };
 
 const REQUESTS_EVERY_MS = 1_000;

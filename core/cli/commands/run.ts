@@ -93,6 +93,7 @@ export const command: Command = {
         }),
       });
     } else if (!invocation.quiet) say(`\n${accountText(run.statuses)}\n`);
+    if (ends.some((end) => end.state === 'stopped' && end.left === true)) endTheProcess();
     const failures = ends.flatMap((end) => (end.state === 'failed' ? [end.error] : []));
     if (!invocation.json) for (const error of failures) await printError(error, invocation);
     if (failures.length > 0) return worst(failures.map(exitCodeOf));
@@ -111,4 +112,9 @@ function idleTime(invocation: Invocation): number | null {
     });
   }
   return ms;
+}
+
+/** What a plugin left running must not keep the process: once the exit code is set and the output is written, it ends. */
+function endTheProcess(): void {
+  setTimeout(() => process.exit(), 1_000).unref();
 }
