@@ -3,6 +3,7 @@
 
 import { isSluiceError, messageOf, type SluiceError, sluiceError } from '../errors.ts';
 
+const ERROR = 1;
 const BUSY = 5;
 const LOCKED = 6;
 const READONLY = 8;
@@ -32,6 +33,14 @@ export function stateError(thrown: unknown, doing: 'open' | 'read' | 'write'): S
   const what = { open: 'cannot be opened', read: 'cannot be read', write: 'cannot be written' }[doing];
   const cause = thrown;
   switch (resultCode(thrown)) {
+    case ERROR:
+      if (!/^no such (table|column)/.test(messageOf(thrown))) break;
+      return sluiceError('E_STATE_CORRUPT', {
+        message: `the state store is damaged: ${messageOf(thrown)}`,
+        fix: 'restore it from a copy, or move it away and run `sluice checkpoint set` from what you know',
+        cause,
+        permanent: true,
+      });
     case NOTADB:
       return sluiceError('E_STATE_CORRUPT', {
         message: 'the state store is damaged: its file is no SQLite database',
@@ -79,8 +88,9 @@ export function stateError(thrown: unknown, doing: 'open' | 'read' | 'write'): S
         cause,
       });
     default:
-      return sluiceError(code, { message: `the state store ${what}: ${reasonOf(thrown)}`, fix: fixOf(thrown), cause });
+      break;
   }
+  return sluiceError(code, { message: `the state store ${what}: ${reasonOf(thrown)}`, fix: fixOf(thrown), cause });
 }
 
 // A message of the file system holds the path, which is a configuration value: its code says as much.

@@ -113,6 +113,17 @@ describe('damage', () => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
+  test.each([
+    ['a table', 'drop table dead_letter'],
+    ['a column', 'alter table request drop column result'],
+  ])('one that lost %s is damaged', async (_what, change) => {
+    using folder = tempFolder();
+    const path = folder.file('state.db');
+    await storeWith(path, 1);
+    sql(path, change);
+    await expect(openSqliteStore({ path })).rejects.toMatchObject(error('E_STATE_CORRUPT', /damaged: no such/));
+  });
+
   test('a file that was cut off is damaged, and no answer is empty', async () => {
     using folder = tempFolder();
     const path = folder.file('state.db');

@@ -38,6 +38,15 @@ interface RequestRow {
 /** @throws SluiceError E_STATE_OPEN, E_STATE_VERSION, E_STATE_CORRUPT */
 export function openTables(path: string, patience?: number): SqliteTables {
   const db = openDatabase(path, patience);
+  try {
+    return tablesOf(db, patience);
+  } catch (error) {
+    db.close();
+    throw stateError(error, 'open');
+  }
+}
+
+function tablesOf(db: DatabaseSync, patience?: number): SqliteTables {
   const dead = letters(db);
   const newest = db.prepare('select seq, text from checkpoint where stream = ? order by seq desc limit ?');
   const save = db.prepare(`insert into checkpoint (stream, slot, seq, text) values (?, ?, ?, ?)
