@@ -32,6 +32,7 @@ export interface Context {
   readonly zone: Zone;
   /** Errors that Go passes over are thrown. */
   readonly strict: boolean;
+  readonly lanes: boolean;
   has(extension: Extension): boolean;
 }
 

@@ -7,9 +7,10 @@ import { compilePath } from '../path.ts';
 import type { StepSpec } from '../spec.ts';
 import { write } from '../write.ts';
 
-export function setDefault(step: StepSpec, _context: Context, spec: SpecObject): Operation {
+export function setDefault(step: StepSpec, context: Context, spec: SpecObject): Operation {
   const values = [...spec].map(([target, value]) => [compilePath(target, step.keySeparator), marshal(value)] as const);
   const general: Operation = (text) => values.reduce((out, [path, value]) => write(out, path, value), text);
+  if (!context.lanes) return general;
   const edit = compileEdit(
     [],
     values.map(([path, value]) => ({ path, make: () => value })),
