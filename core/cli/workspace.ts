@@ -15,10 +15,10 @@ import type { StateStore } from '../state/store.ts';
 import { flag, type Invocation } from './command.ts';
 import { exitCodeOfCode, hasErrors, maskErrorsWith, printJson, say, worst } from './output.ts';
 
-export const DEFAULT_MANIFEST = './sluice.yaml';
+const DEFAULT_MANIFEST = './sluice.yaml';
 
 /** The manifest among the positionals (the first that looks like a file), and the rest of them. */
-export function manifestFile(positionals: readonly string[]): {
+function manifestFile(positionals: readonly string[]): {
   readonly file: string;
   readonly rest: readonly string[];
 } {

@@ -16,7 +16,7 @@ export interface PluginPlace {
 const ROOM = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export const bundledPlugins = join(ROOM, 'plugins');
-export const hostDir = ROOM;
+const hostDir = ROOM;
 
 /** True for what a manifest may write instead of a name: `./x`, `../x`, or an absolute path. */
 export function isPluginPath(name: string): boolean {

@@ -15,7 +15,7 @@ const PROTOCOL = 15;
 const NOTADB = 26;
 
 /** SQLite's primary result code, or undefined for what does not come from SQLite. */
-export function resultCode(thrown: unknown): number | undefined {
+function resultCode(thrown: unknown): number | undefined {
   const code = (thrown as { errcode?: unknown } | null)?.errcode;
   return typeof code === 'number' ? code & 0xff : undefined;
 }

@@ -13,7 +13,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'note', type: 'text', native: 'TEXT' },
 ];
 
-export function stageColumns(stage: SinkStage): ReadonlyMap<string, readonly Column[]> {
+function stageColumns(stage: SinkStage): ReadonlyMap<string, readonly Column[]> {
   return new Map([[stage.table ?? 'kit', stage.columns ?? COLUMNS]]);
 }
 
