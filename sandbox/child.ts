@@ -4,6 +4,7 @@
 
 import { isAscii } from 'node:buffer';
 import { readSync, writeSync } from 'node:fs';
+import { createCollector } from './collect.ts';
 import { AT, CallFailure, type Cell, createCell, LATE, STATE, STATE_WAITS } from './isolate.ts';
 import {
   type ChildRights,
@@ -34,6 +35,7 @@ interface Program {
   born: number;
 }
 
+const garbage = createCollector();
 const programs = new Map<number, Program>();
 const queue: ToChild[] = [];
 const stopped = new Set<number>();
@@ -61,6 +63,7 @@ function handOver(): void {
   const now = unsent;
   unsent = null;
   now?.();
+  if (now !== null) garbage.collect(); // beside the isolate, which has its own thread
 }
 
 function catastrophe(message: string): void {
@@ -76,6 +79,7 @@ async function build(program: Program): Promise<string> {
   program.slices = 0;
   program.born = performance.now();
   made++;
+  garbage.note({ isolates: 1 });
   running.cell = program.cell;
   return guarded(program.cell, program.load.limits.load, () =>
     program.cell!.load(program.load.guest, program.load.text),
@@ -170,6 +174,7 @@ async function run(message: RunMessage): Promise<void> {
     }
     if (inline) for (let at = 0; at < text.length; at += PIECE) send({ t: 'text', text: text.slice(at, at + PIECE) });
     send({ t: 'part', r: message.r, from: next, count, offset, bytes, inline });
+    garbage.note({ text: text.length });
     offset += bytes;
     next += count;
   };

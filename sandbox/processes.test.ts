@@ -183,3 +183,13 @@ function isSandbox(pid: number): boolean {
     return false;
   }
 }
+
+test.runIf(linux)('large answers to small events do not pile up in the child', async () => {
+  await using pool = createPool({ children: 1 });
+  const loaded = await pool.load(program('return "x".repeat(100_000)'));
+  const [pid] = pool.processes();
+  for (let i = 0; i < 60; i++) await loaded.run(slice(50)); // 300 MB in all
+  expect(pool.processes()).toEqual([pid]);
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+  expect((pages * 4096) / 1e6).toBeLessThan(250);
+});
