@@ -3,7 +3,7 @@
 
 import type { SluiceError } from './errors.ts';
 import type { TransformRule } from './manifest/model.ts';
-import type { Lane, Logger, Transform } from './plugin.ts';
+import type { Instrumented, Lane, Logger, Transform } from './plugin.ts';
 
 /** What a transform is, for dead letters and captures: the same hash means the same results. */
 export interface TransformIdentity {
@@ -52,6 +52,8 @@ export interface Languages extends AsyncDisposable {
   check(rule: TransformRule): Promise<readonly SluiceError[]>;
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */
   create(rule: TransformRule, context: { readonly stream: string; readonly log: Logger }): Promise<LoadedTransform>;
+  /** A rule whose code says which of its points ran, or null where the language cannot. @throws as create does */
+  instrument(rule: TransformRule): Promise<{ readonly rule: TransformRule; readonly instrumented: Instrumented } | null>;
   /** The same code as a filter. @throws as create does */
   createFilter(rule: TransformRule, context: { readonly log: Logger }): Promise<LoadedFilter>;
 }

@@ -179,6 +179,16 @@ export interface Language {
   readonly config?: ObjectSchema;
   /** @throws SluiceError E_TRANSFORM_SYNTAX with line and column in the author's file */
   compile(source: LanguageSource): CompiledSource | Promise<CompiledSource>;
+  /** For `sluice test --coverage`; absent: the language cannot say which of its lines ran. Only of a source that compiles. */
+  instrument?(source: LanguageSource): Promise<Instrumented>;
+}
+
+/** The same program, which logs `mark` and the number of a point the first time that it is reached. */
+export interface Instrumented {
+  readonly source: string;
+  readonly mark: string;
+  /** Where each point stands in the source as the author wrote it; lines from 1. */
+  readonly points: readonly { readonly line: number }[];
 }
 
 export interface LanguageSource {

@@ -80,6 +80,13 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
       }
     },
+    async instrument(rule) {
+      await compile(rule);
+      const language = await languageOf(rule);
+      const { source, file, offset, dir, scope } = rule;
+      const instrumented = await language.instrument?.({ source, file, offset, dir, scope, config: rule.config ?? {} });
+      return instrumented === undefined ? null : { rule: { ...rule, source: instrumented.source }, instrumented };
+    },
     async createFilter(rule, context): Promise<LoadedFilter> {
       const { program, identity, place } = await compile(rule, 'value');
       try {
@@ -96,11 +103,14 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
   };
 }
 
-async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule.scope): Promise<Compiled> {
+async function languageOf(rule: TransformRule): Promise<Language> {
   const language = rule.plugin?.language ?? (await builtIn[rule.type]?.());
-  if (language === undefined) {
-    throw sluiceError('E_NOT_BUILT', { message: `the language "${rule.type}" is not built yet`, at: rule.at });
-  }
+  if (language !== undefined) return language;
+  throw sluiceError('E_NOT_BUILT', { message: `the language "${rule.type}" is not built yet`, at: rule.at });
+}
+
+async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule.scope): Promise<Compiled> {
+  const language = await languageOf(rule);
   const { source, file, offset, dir } = rule;
   const config = rule.config ?? {};
   const made = await language.compile({ source, file, offset, dir, scope: rule.scope, config });

@@ -6,18 +6,11 @@ import type { TransformIdentity } from '../languages.ts';
 import type { Capture, CaptureDetails } from '../state/store.ts';
 import type { Redaction } from './redaction.ts';
 
-interface RunStep {
-  readonly id: string;
-  readonly identity?: TransformIdentity | null;
-  readonly loaded?: { readonly identity: TransformIdentity } | null;
-}
-
 /** The code of a chain, as it is stored with captures and dead letters. */
-export function identitiesOf(steps: readonly RunStep[]): CaptureDetails['transforms'] {
-  return steps.flatMap(({ id, identity, loaded }) => {
-    const own = loaded?.identity ?? identity ?? null;
-    return own === null ? [] : [{ id, ...own }];
-  });
+export function identitiesOf(
+  steps: readonly { readonly id: string; readonly loaded: { readonly identity: TransformIdentity } | null }[],
+): CaptureDetails['transforms'] {
+  return steps.flatMap(({ id, loaded }) => (loaded === null ? [] : [{ id, ...loaded.identity }]));
 }
 
 /** null for an event that the source could not read, and for one that is no JSON: what is not understood is not stored. */

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parsed, pipeline } from '../faults/pipeline.ts';
+import { parsed, pipeline, until } from '../faults/pipeline.ts';
 
 interface Told {
   readonly passed: number;
@@ -338,5 +338,47 @@ describe.concurrent('the verb', () => {
     expect(xml).toContain('<testcase name="a &lt;b&gt; &amp; &quot;c&quot;" classname="code.tests.yaml"');
     expect(xml).toContain('<failure message="row.id: expected 2, got 1">');
     expect(xml).toContain('<testsuite name="wrong.tests.yaml"');
+  });
+
+  it('says which lines ran, of a transform in a file and in the manifest', async () => {
+    const code = [
+      'const rate = (n: number): number => (n > 10 ? n * 2 : n);',
+      '',
+      'export default (row: { n: number; kind?: string }) => {',
+      '  if (row.kind === undefined) return { n: rate(row.n) };',
+      '  switch (row.kind) {',
+      "    case 'a':",
+      '      return { a: 1 };',
+      '    default:',
+      '      return null;',
+      '  }',
+      '};',
+      '',
+    ].join('\n');
+    const tests = (rows: string): string => yaml(`  - { name: all, rows: [${rows}], expect: snapshot }\n`);
+    await using p = await pipeline(undefined, { 'code.ts': code, 'code.tests.yaml': tests('{ n: 1 }') });
+    await p.sluice(['test', '-u']);
+    expect((await p.sluice(['test', '--coverage'])).stdout).toContain(
+      'coverage of code.ts: 1 of 5 lines (20 %)\n    never ran: 5, 7, 9\n    ran in part: 1',
+    );
+    p.write('code.tests.yaml', tests('{ n: 1 }, { n: 11 }, { n: 1, kind: a }, { n: 1, kind: b }'));
+    const all = await p.sluice(['test', '-u', '--coverage', '--json']);
+    expect(JSON.parse(all.stdout)).toMatchObject({ coverage: [{ file: 'code.ts', lines: 5, covered: 5, missed: [] }] });
+  });
+
+  it('with --watch runs again after a change, also of a transform, until a signal comes', async () => {
+    await using p = await pipeline(undefined, {
+      'src/code.js': 'export default (row) => row;\n',
+      'src/code.tests.yaml': yaml('  - { name: same, row: { id: 1 }, expect: { row: { id: 1 } } }\n'),
+    });
+    const running = p.start(['test', '--watch']);
+    const times = (text: RegExp): number => [...running.said().stdout.matchAll(text)].length;
+    const waits = (): number => [...running.said().stderr.matchAll(/waiting for a change/g)].length;
+    await until('the first run', () => times(/1 passed/g) === 1 && waits() === 1);
+    p.write('src/code.js', 'export default () => null;\n');
+    await until('the second run', () => times(/0 passed, 1 failed/g) === 1 && waits() === 2);
+    p.write('src/code.tests.yaml', yaml('  - { name: none, row: { id: 1 }, expect: filtered }\n'));
+    await until('the third run', () => times(/1 passed/g) === 2 && waits() === 3);
+    expect((await running.kill('SIGINT')).code).toBe(130);
   });
 });

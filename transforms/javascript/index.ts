@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { type ErrorPlace, type Language, type SluiceError, sluiceError } from 'sluice/sdk';
 import { placeFrom } from '../refusals.ts';
+import { instrument } from './coverage.ts';
 import { javascriptGuest } from './guest.ts';
 import { unlinked } from './linking.ts';
 import { checkScript, loadParser, ModuleFinding, type Rewritten, rewriteModule } from './rewrite.ts';
@@ -27,6 +28,7 @@ function languageOf(name: string): Language {
       const typed = name === 'typescript' || isTypescript(source.file);
       return { guest, version, ...compileJavascript({ ...source, typescript: typed }) };
     },
+    instrument: ({ source, file }) => instrument(source, name === 'typescript' || isTypescript(file)),
   };
 }
 

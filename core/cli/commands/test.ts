@@ -2,11 +2,13 @@
 // test failed, 2 a test file or what it tests is wrong, or there is nothing to test.
 
 import { writeFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { createLanguages } from '../../../transforms/index.ts';
+import { coverageOf, type FileCoverage, rangesText } from '../../authoring/coverage.ts';
 import { findTests } from '../../authoring/find-tests.ts';
 import { junitXml } from '../../authoring/junit.ts';
 import { type FileResult, runTestFile } from '../../authoring/run-test-file.ts';
-import { type Surroundings, surroundings, targetOf } from '../../authoring/target.ts';
+import { type Surroundings, surroundings, type Target, targetOf } from '../../authoring/target.ts';
 import { readTestFile } from '../../authoring/test-file.ts';
 import { sluiceError } from '../../errors.ts';
 import { renderFindings } from '../../manifest/frame.ts';
@@ -14,7 +16,9 @@ import type { Finding } from '../../manifest/load.ts';
 import { createLog } from '../../observe/log.ts';
 import { createRegistry } from '../../registry/resolve.ts';
 import { type Command, flag, type Invocation, isSet } from '../command.ts';
-import { hasErrors, printData, printJson, say } from '../output.ts';
+import { hasErrors, printData, printError, printJson, say } from '../output.ts';
+import { onSignals } from '../signals.ts';
+import { nextChange } from '../watch.ts';
 
 export const command: Command = {
   name: 'test',
@@ -24,35 +28,86 @@ export const command: Command = {
   options: {
     name: { type: 'string', short: 't', help: 'only tests whose name holds this text' },
     update: { type: 'boolean', short: 'u', help: 'store what comes out as the snapshots' },
+    coverage: { type: 'boolean', help: 'say which lines of the transforms ran' },
+    watch: { type: 'boolean', short: 'w', help: 'run again whenever a file changes' },
     junit: { type: 'string', help: 'write the results to this file, as JUnit XML' },
   },
   async run(invocation) {
     const log = createLog({ level: 'error', format: 'text', color: invocation.color });
     await using languages = createLanguages({ log });
-    return await once(invocation, languages);
+    if (isSet(invocation, 'watch')) return await watched(invocation, languages);
+    return (await once(invocation, languages)).code;
   },
 };
 
-async function once(invocation: Invocation, languages: Surroundings['languages']): Promise<number> {
+/** Runs again after each change, until a signal comes. */
+async function watched(invocation: Invocation, languages: Surroundings['languages']): Promise<number> {
+  const end = new AbortController();
+  const signals = onSignals(() => end.abort(), 'ending');
+  try {
+    while (!end.signal.aborted) {
+      const since = Date.now();
+      let folders: readonly string[] = invocation.positionals.length === 0 ? ['.'] : [];
+      try {
+        folders = [...folders, ...(await once(invocation, languages)).folders];
+      } catch (thrown) {
+        await printError(thrown, invocation); // nothing to test yet is no end here
+        folders = [...folders, ...invocation.positionals];
+      }
+      const own = basename(flag(invocation, 'junit') ?? '');
+      await nextChange(folders, {
+        signal: end.signal,
+        since,
+        ignore: (name) => name.endsWith('.snap.json') || name === own, // what a run writes itself
+        looking: () => say('waiting for a change; Ctrl+C ends'),
+      });
+    }
+  } finally {
+    signals.end();
+  }
+  return signals.code;
+}
+
+interface Once {
+  readonly code: number;
+  /** Where what was tested stands. */
+  readonly folders: readonly string[];
+}
+
+async function once(invocation: Invocation, languages: Surroundings['languages']): Promise<Once> {
   const around = surroundings(languages, (dir) => {
     const registry = createRegistry({ manifestDir: dir });
     return (name, kind) => registry.resolve(name, kind);
   });
-  const files = await runAll(invocation, around);
+  const ran = await runAll(invocation, around);
+  const files = ran.map(({ result }) => result);
+  const coverage = isSet(invocation, 'coverage') ? await allCoverage(ran, languages) : [];
   const tests = files.flatMap((file) => file.results);
   const findings = files.flatMap((file) => file.findings).filter((finding) => finding.severity === 'error');
   const failed = tests.filter((test) => !test.passed).length;
   const passed = tests.length - failed;
   const junit = flag(invocation, 'junit');
   if (junit !== undefined) await writeFile(junit, junitXml(files));
-  if (invocation.json) await printJson({ passed, failed, invalid: findings.length, files: files.map(fileJson) });
+  if (invocation.json)
+    await printJson({
+      passed,
+      failed,
+      invalid: findings.length,
+      files: files.map(fileJson),
+      ...(isSet(invocation, 'coverage') ? { coverage } : {}),
+    });
   else {
     for (const file of files) if (file.results.length > 0) await printData(fileText(file, invocation));
     const parts = [`${passed} passed`, ...(failed > 0 ? [`${failed} failed`] : [])];
     if (findings.length > 0) parts.push(`${findings.length} of what was written cannot be run`);
     await printData(`\n${parts.join(', ')}`);
+    for (const one of coverage) await printData(coverageText(one));
   }
-  if (findings.length > 0) return 2;
+  const folders = ran.flatMap(({ file, target }) => [
+    dirname(resolve(file)),
+    ...(target?.rules ?? []).map((rule) => rule.dir),
+  ]);
+  if (findings.length > 0) return { code: 2, folders };
   if (tests.length === 0) {
     const name = flag(invocation, 'name');
     throw sluiceError('E_USAGE', {
@@ -60,26 +115,42 @@ async function once(invocation: Invocation, languages: Surroundings['languages']
       fix: 'write tests in <transform>.tests.yaml, beside the transform',
     });
   }
-  return failed === 0 ? 0 : 1;
+  return { code: failed === 0 ? 0 : 1, folders };
 }
 
-async function runAll(invocation: Invocation, around: Surroundings): Promise<readonly FileResult[]> {
+interface Ran {
+  readonly file: string;
+  readonly target: Target | null;
+  readonly result: FileResult;
+}
+
+async function allCoverage(
+  ran: readonly Ran[],
+  languages: Surroundings['languages'],
+): Promise<(FileCoverage | string)[]> {
+  const found: (FileCoverage | string)[] = [];
+  for (const { target, result } of ran) {
+    // what does not compile has failed its tests already
+    if (target !== null && result.events.length > 0 && result.results.some((test) => test.outcome !== null))
+      found.push(...(await coverageOf(target, result.events, languages)));
+  }
+  return found;
+}
+
+async function runAll(invocation: Invocation, around: Surroundings): Promise<readonly Ran[]> {
   const part = flag(invocation, 'name')?.toLowerCase();
   const chosen = (name: string): boolean => part === undefined || name.toLowerCase().includes(part);
   const options = { languages: around.languages, update: isSet(invocation, 'update'), chosen };
   const { files, failed } = await findTests(invocation.positionals, (path) => around.load(path));
-  const results: FileResult[] = [];
+  const results: Ran[] = [];
   const tell = (findings: readonly Finding[], sources: ReadonlyMap<string, string>): void => {
     const shown = invocation.quiet ? findings.filter((finding) => finding.severity === 'error') : findings;
     if (!invocation.json && shown.length > 0) say(renderFindings(shown, { sources, colour: invocation.color }));
   };
-  const nothing = (file: string, findings: readonly Finding[]): FileResult => ({
+  const nothing = (file: string, findings: readonly Finding[]): Ran => ({
     file,
-    findings,
-    results: [],
-    leftOut: 0,
-    obsolete: [],
-    events: [],
+    target: null,
+    result: { file, findings, results: [], leftOut: 0, obsolete: [], events: [] },
   });
   for (const loaded of failed) {
     tell(loaded.findings, loaded.sources);
@@ -101,7 +172,7 @@ async function runAll(invocation: Invocation, around: Surroundings): Promise<rea
     }
     const result = await runTestFile(read.tests, found.target, options);
     tell(result.findings, sources);
-    results.push(result);
+    results.push({ file, target: found.target, result });
   }
   return results;
 }
@@ -127,4 +198,13 @@ function fileJson(file: FileResult): object {
     tests: file.results.map(({ ms, ...test }) => ({ ...test, ms: Math.round(ms) })),
     obsolete_snapshots: file.obsolete,
   };
+}
+
+function coverageText(one: FileCoverage | string): string {
+  if (typeof one === 'string') return `coverage: ${one}`;
+  const percent = one.lines === 0 ? 100 : Math.floor((100 * one.covered) / one.lines);
+  const parts = [`coverage of ${one.file}: ${one.covered} of ${one.lines} lines (${percent} %)`];
+  if (one.missed.length > 0) parts.push(`    never ran: ${rangesText(one.missed)}`);
+  if (one.partly.length > 0) parts.push(`    ran in part: ${rangesText(one.partly)}`);
+  return parts.join('\n');
 }
