@@ -1,9 +1,10 @@
-// All figures of issue 4 in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start]`.
+// All figures in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start,jsonata]`.
 // Ratios to a baseline of the same round. The A/A lines are a baseline against itself: a difference smaller than their spread
 // says nothing. Run it on a machine that does nothing else. It fails on wrong output, never on a figure.
 
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { jsonataFigures } from './jsonata.ts';
 import { sandboxFigures } from './sandbox.ts';
 import { startFigures } from './startup.ts';
 import { streamFigures } from './streams.ts';
@@ -13,7 +14,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: 'sandbox,streams,start' },
+    only: { type: 'string', default: 'sandbox,streams,start,jsonata' },
   },
 });
 const rows = Number(values.rows);
@@ -27,3 +28,4 @@ console.log(`${HEAD}`);
 if (parts.includes('sandbox')) for (const figure of await sandboxFigures(rounds)) console.log(lineOf(figure));
 if (parts.includes('streams')) for (const figure of await streamFigures({ rows, rounds })) console.log(lineOf(figure));
 if (parts.includes('start')) console.log(await startFigures(rounds));
+if (parts.includes('jsonata')) for (const figure of await jsonataFigures(rounds)) console.log(lineOf(figure));
