@@ -49,6 +49,24 @@ export function blockEnd(text: string, at: number, end: number): number {
   return -1;
 }
 
+/** Whether each bracket from `at` on has its partner, and the first one has it at `last`. */
+export function isClosedAt(text: string, at: number, last: number): boolean {
+  const open: number[] = [];
+  for (let i = at; i <= last; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) {
+      const next = closeQuote(text, i + 1, last + 1);
+      if (next < 0) return false;
+      i = next - 1;
+    } else if (c === OPEN_OBJECT || c === OPEN_ARRAY) open.push(c + 2);
+    else if (c === CLOSE_OBJECT || c === CLOSE_ARRAY) {
+      if (open.pop() !== c) return false;
+      if (open.length === 0) return i === last;
+    }
+  }
+  return false;
+}
+
 /** Where a token that is no string and no container ends. */
 export function tokenEnd(text: string, at: number, end: number): number {
   for (let i = at; i < end; i++) {

@@ -4,10 +4,10 @@
 
 import { type KazaamError, parseError, specError } from './errors.ts';
 import {
-  blockEnd,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
   elements,
+  isClosedAt,
   notJson,
   OPEN_ARRAY,
   OPEN_OBJECT,
@@ -77,7 +77,7 @@ function addToRoot(text: string, keys: readonly string[], value: string): string
   const member = memberText(keys, value);
   let last = text.length - 1;
   while (' \n\r\t'.includes(text[last]!)) last--;
-  if (text.charCodeAt(last) !== CLOSE_OBJECT || blockEnd(text, first, text.length) !== last + 1) throw notJson();
+  if (!isClosedAt(text, first, last)) throw notJson();
   const isEmpty = text.charCodeAt(skipSpace(text, first + 1, text.length)) === CLOSE_OBJECT;
   return splice(text, last, last, isEmpty ? member : `,${member}`);
 }
