@@ -39,6 +39,8 @@ describe('of sources', () => {
     readonly leak?: true;
     readonly stray?: true;
     readonly late?: true;
+    readonly works?: true;
+    readonly anyPosition?: true;
   }
   const more = new EventEmitter();
   const aborted = (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -59,15 +61,18 @@ describe('of sources', () => {
     },
     ts_ms: Date.now(),
   });
+  const isPosition = (value: Json): boolean => typeof (value as { n?: unknown } | null)?.n === 'number';
+  const noPosition = () => sluiceError('E_SOURCE_POSITION', { message: 'no position of this source' });
   const pluginWith = (fault: Fault) => {
     let forgotten = 0;
     const create = (config: { readonly secret?: string }, context: Context): Source<{ n: number }> => ({
       async *read(from, signal): AsyncGenerator<SourceItem<{ n: number }>> {
-        if (config.secret !== undefined) {
+        if (config.secret !== undefined && !fault.works) {
           context.log.warn({ url: fault.leak ? config.secret : 'masked' }, 'cannot connect');
           throw sluiceError('E_SOURCE_CONNECT', { message: 'nobody is there' });
         }
         if (fault.deaf) signal = new AbortController().signal;
+        if (from !== null && !isPosition(from)) throw noPosition();
         const start = Math.max(forgotten, from === null ? 0 : from.n + (fault.skip && from.n === 6 ? 1 : 0));
         for (let n = start; !signal.aborted; n += 2) {
           while (n >= rows.length && !signal.aborted) {
@@ -93,6 +98,9 @@ describe('of sources', () => {
       name: 'p',
       source: {
         positionVersion: 1,
+        checkPosition(position) {
+          if (!fault.anyPosition && !isPosition(position)) throw noPosition();
+        },
         config: {
           type: 'object',
           additionalProperties: false,
@@ -133,6 +141,8 @@ describe('of sources', () => {
     ['gives other times on every read', { moving: true }, 'reads the same events again'],
     ['forgets more than was acked', { ackForgets: true }, 'takes acks of positions'],
     ['logs a secret', { leak: true }, 'shows no secret'],
+    ['works where nothing is', { works: true }, 'shows no secret'],
+    ['takes any position', { anyPosition: true }, 'checkPosition()'],
     ['does not hear an abort', { deaf: true }, 'ends within 5 s'],
     ['does not see changes while it waits', { late: true }, 'changes that are made while it waits'],
   ])('one that %s fails', { timeout: 120_000 }, async (_what, fault, check) => {
