@@ -1,10 +1,11 @@
-// All figures in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start,jsonata]`.
+// All figures in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start,jsonata,kazaam]`.
 // Ratios to a baseline of the same round. The A/A lines are a baseline against itself: a difference smaller than their spread
 // says nothing. Run it on a machine that does nothing else. It fails on wrong output, never on a figure.
 
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { jsonataFigures } from './jsonata.ts';
+import { kazaamFigures } from './kazaam.ts';
 import { sandboxFigures } from './sandbox.ts';
 import { startFigures } from './startup.ts';
 import { streamFigures } from './streams.ts';
@@ -14,7 +15,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: 'sandbox,streams,start,jsonata' },
+    only: { type: 'string', default: 'sandbox,streams,start,jsonata,kazaam' },
   },
 });
 const rows = Number(values.rows);
@@ -29,3 +30,4 @@ if (parts.includes('sandbox')) for (const figure of await sandboxFigures(rounds)
 if (parts.includes('streams')) for (const figure of await streamFigures({ rows, rounds })) console.log(lineOf(figure));
 if (parts.includes('start')) console.log(await startFigures(rounds));
 if (parts.includes('jsonata')) for (const figure of await jsonataFigures(rounds)) console.log(lineOf(figure));
+if (parts.includes('kazaam')) for (const figure of kazaamFigures(rounds)) console.log(lineOf(figure));

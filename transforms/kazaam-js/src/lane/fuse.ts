@@ -5,11 +5,11 @@
 import type { Context } from '../context.ts';
 import { isList, isObject, marshal, type SpecObject, type SpecValue } from '../go-value.ts';
 import { partText } from '../operations/concat.ts';
-import { compilePath } from '../path.ts';
+import { compilePath, type Path } from '../path.ts';
 import { read } from '../read.ts';
 import type { StepSpec } from '../spec.ts';
 import { escapeText } from '../text-escapes.ts';
-import { GIVE_UP, places, scan } from './scan.ts';
+import { GIVE_UP, places, scan, scanEach } from './scan.ts';
 import { EMPTY, NotKnown, type Part, partAt, type ShapeObject, template, withoutPart, withPart } from './shape.ts';
 import { Trie } from './trie.ts';
 
@@ -66,10 +66,7 @@ class Draft {
     for (const [i, { target, path }] of sources.entries()) {
       const { each } = path;
       const number = slots[i]!;
-      const part: Part =
-        each === null
-          ? { kind: 'value', number }
-          : this.#compute((values) => read(values[number]!, { keys: [], each, error: null }, step.require));
+      const part: Part = each === null ? { kind: 'value', number } : this.#compute(eachOf(number, each, step.require));
       this.#put(target, step, part);
       if (each !== null) this.#arrays.add(number);
       else this.#plain.add(number);
@@ -191,6 +188,19 @@ class Draft {
 }
 
 const EXTENSIONS_OF_SHIFT = ['conditional-paths', 'wildcard-pairs', 'negative-index', 'root-wildcard'] as const;
+
+/** What a wildcard makes of the array with this number. */
+function eachOf(number: number, each: NonNullable<Path['each']>, require: boolean): Compute {
+  const general = { keys: [], each, error: null };
+  const trie = new Trie();
+  const { rest } = each;
+  const isSimple = rest !== null && rest.each === null && rest.error === null && trie.add(rest.keys) !== null;
+  return (values) => {
+    const array = values[number]!;
+    const quick = isSimple && !require && array.startsWith('[') ? scanEach(array, 0, trie) : null;
+    return quick ?? read(array, general, require);
+  };
+}
 
 function sourcePath(source: SpecValue, step: StepSpec) {
   if (typeof source !== 'string' || source === '$') throw new NotKnown();

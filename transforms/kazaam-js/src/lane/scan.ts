@@ -44,6 +44,32 @@ export function scan(document: string, trie: Trie): number {
   return skipSpace(text, end, text.length) === text.length ? end - 1 : GIVE_UP;
 }
 
+/**
+ * The texts of one path in each element of an array, as a new array; null to ask the general way. `from` is the array's bracket;
+ * an element that lacks the path counts as null.
+ */
+export function scanEach(document: string, from: number, trie: Trie): string | null {
+  text = document;
+  slash = nextSlash(from);
+  let out = '[';
+  let i = skipSpace(text, from + 1, text.length);
+  if (text.charCodeAt(i) === CLOSE_ARRAY) return '[]';
+  for (;;) {
+    places[0] = MISSING;
+    open = 2; // one more than there are, so that the walk goes to the end of the element
+    const c = text.charCodeAt(i);
+    i = c === OPEN_OBJECT ? walkObject(i + 1, trie.root) : plainEnd(i, c);
+    if (i < 0 || (c === OPEN_ARRAY && trie.root.items.size > 0)) return null;
+    out += places[0]! < 0 ? 'null' : text.slice(places[0], places[1]);
+    i = skipSpace(text, i, text.length);
+    const next = text.charCodeAt(i);
+    if (next === CLOSE_ARRAY) return `${out}]`;
+    if (next !== COMMA) return null;
+    out += ',';
+    i = skipSpace(text, i + 1, text.length);
+  }
+}
+
 const isSpace = (c: number): boolean => c === 32 || c === 10 || c === 13 || c === 9;
 
 function nextSlash(from: number): number {
