@@ -53,7 +53,9 @@ export interface Languages extends AsyncDisposable {
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */
   create(rule: TransformRule, context: { readonly stream: string; readonly log: Logger }): Promise<LoadedTransform>;
   /** A rule whose code says which of its points ran, or null where the language cannot. @throws as create does */
-  instrument(rule: TransformRule): Promise<{ readonly rule: TransformRule; readonly instrumented: Instrumented } | null>;
+  instrument(
+    rule: TransformRule,
+  ): Promise<{ readonly rule: TransformRule; readonly instrumented: Instrumented } | null>;
   /** The same code as a filter. @throws as create does */
   createFilter(rule: TransformRule, context: { readonly log: Logger }): Promise<LoadedFilter>;
 }

@@ -119,6 +119,14 @@ it('leaves numbers that a double cannot hold as they were written', () => {
   expect(marked).not.toContain('12345678901234567890');
 });
 
+it('takes values out of the keys of nested data, and leaves the names of columns, tables and the envelope', () => {
+  const row = { who: 'orders', after: 'x', map: { 'jane@example.org': 1, orders: 2 } };
+  const out = redact(envelope({ after: row }), { columns: ['who'] });
+  expect(Object.keys(out['after'] as object)).toEqual(['who', 'after', 'map']);
+  expect((out['source'] as { table: string }).table).toBe('orders');
+  expect(JSON.stringify(out['after'])).not.toMatch(/jane@|orders/);
+});
+
 it('gives nothing for what is no event', () => {
   expect(redactionOf(defaultRedact, key).event('{"a":')).toBeNull();
   expect(redactionOf(defaultRedact, key).event('[1]')).toBeNull();

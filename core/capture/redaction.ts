@@ -6,7 +6,7 @@
 
 import { createHmac } from 'node:crypto';
 import type { RedactConfig } from '../manifest/model.ts';
-import { isRow, type Json, survivesDouble, unsafeNumber } from '../values.ts';
+import { isRow, type Json, type Row, survivesDouble, unsafeNumber } from '../values.ts';
 import { isSecretName, type Pattern, patternOf } from './patterns.ts';
 import { tokenOf, tokenOfNumber } from './tokens.ts';
 
@@ -64,6 +64,8 @@ export function redactionOf(config: RedactConfig, key: Buffer): Redaction {
             : walked(value, [], work);
       }
       const clean = withoutRaws(out, raws, key) as Record<string, Json>;
+      // Names of tables come from the configuration: a value that happens to be one must not rename it.
+      if (isRow(clean['source'])) clean['source'] = { ...clean['source'], ...named(source) };
       const id = String(event['id'] ?? '');
       // An id may be made of the key's values, in a form that nobody here knows.
       const isTelling = JSON.stringify(out['key'] ?? null) !== before || clean['id'] !== id;
@@ -73,6 +75,12 @@ export function redactionOf(config: RedactConfig, key: Buffer): Redaction {
       return JSON.stringify(clean);
     },
   };
+}
+
+const NAMES = ['plugin', 'stream', 'db', 'schema', 'table', 'snapshot', 'ts_ms'];
+
+function named(source: Row): Row {
+  return Object.fromEntries(NAMES.flatMap((name) => (source[name] === undefined ? [] : [[name, source[name]]])));
 }
 
 interface Work {
@@ -99,7 +107,8 @@ function walked(value: Json, at: readonly string[], work: Work): Json {
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => {
       const path = [...at, name];
-      return [name, isSecretName(name) || work.isOnPath(path) ? hidden(one, work) : walked(one, path, work)];
+      const shown = at.length === 0 ? name : byPatterns(name, work.patterns, work.key, work.raws); // a key may be data
+      return [shown, isSecretName(name) || work.isOnPath(path) ? hidden(one, work) : walked(one, path, work)];
     }),
   );
 }
@@ -166,16 +175,21 @@ function hidden(value: Json, work: Work): Json {
 function withoutRaws(value: Json, raws: ReadonlyMap<string, string>, key: Buffer): Json {
   const list = [...raws].filter(([raw]) => raw.length >= SHORTEST_ELSEWHERE).sort(([a], [b]) => b.length - a.length);
   if (list.length === 0) return value;
-  const clean = (one: Json): Json => {
-    if (typeof one === 'string') return list.reduce((text, [raw, token]) => text.replaceAll(raw, () => token), one);
+  const inText = (text: string): string => list.reduce((rest, [raw, token]) => rest.replaceAll(raw, () => token), text);
+  // The keys of the envelope and the names of columns stay; below them a key may be data.
+  const clean = (one: Json, depth: number): Json => {
+    if (typeof one === 'string') return inText(one);
     if (typeof one === 'number') {
       return raws.has(String(one)) && String(one).length >= SHORTEST_ELSEWHERE ? tokenOfNumber(one, key) : one;
     }
     if (one === null || typeof one !== 'object' || isRawNumber(one)) return one;
-    if (Array.isArray(one)) return one.map(clean);
-    return Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, clean(inner)]));
+    if (Array.isArray(one)) return one.map((each: Json) => clean(each, depth + 1));
+    const entries = Object.entries(one);
+    return Object.fromEntries(
+      entries.map(([name, inner]) => [depth < 2 ? name : inText(name), clean(inner, depth + 1)]),
+    );
   };
-  return clean(value);
+  return clean(value, 0);
 }
 
 // Numbers that a double cannot hold go through as they were written (invariant 6). JSON.rawJSON and the source of a number

@@ -30,7 +30,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   test: { summary: 'run the tests of transforms', load: () => import('./commands/test.ts') },
   apply: { summary: 'run a transform as a filter', load: () => import('./commands/apply.ts') },
   capture: { summary: 'capture events of a stream, redacted', load: () => import('./commands/capture.ts') },
-  types: { summary: 'write the row types of a stream', waitsFor: 'the issue on languages and tests' },
+  types: { summary: 'write the row types of a stream', load: () => import('./commands/types.ts') },
   snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
   resume: { summary: 'resume what is parked', load: () => import('./commands/resume.ts') },
   playground: { summary: 'write transforms in the browser', waitsFor: 'the issue on the playground' },
