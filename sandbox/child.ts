@@ -155,6 +155,7 @@ async function run(message: RunMessage): Promise<void> {
   const fd = FIRST_SLOT + message.slot;
   const slice = texts.get(message.r) ?? readSlice(message);
   texts.delete(message.r);
+  garbage.note({ text: slice.length });
   const { timeout } = program.load.limits;
 
   let offset = 0;
@@ -292,6 +293,7 @@ async function run(message: RunMessage): Promise<void> {
 async function pump(): Promise<void> {
   if (busy) return;
   busy = true;
+  garbage.rest(false);
   for (let message = queue.shift(); message !== undefined; message = queue.shift()) {
     if (message.t === 'load') {
       await load(message);
@@ -307,6 +309,7 @@ async function pump(): Promise<void> {
     if (queue.length === 0) handOver();
   }
   busy = false;
+  garbage.rest(true);
 }
 
 const onChunk = lineReader(

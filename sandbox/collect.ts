@@ -4,7 +4,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-const TEXT = 32 << 20; // characters that have passed since the last collection; it takes some 5 ms
+const TEXT = 64 << 20; // characters that have passed, in and out, since the last collection; it takes some 5 ms
+const IDLE_TEXT = 1 << 20; // the same, for a child that has nothing to do
+const IDLE = 30; // ms without work
 const ISOLATES = 50; // made since the last collection
 
 export interface Collector {
@@ -12,6 +14,8 @@ export interface Collector {
   note(passed: { readonly text?: number; readonly isolates?: number }): void;
   /** Collects when enough has been noted. */
   collect(): void;
+  /** The child has nothing to do; or has again. */
+  rest(idle: boolean): void;
 }
 
 export function createCollector(): Collector {
@@ -20,16 +24,23 @@ export function createCollector(): Collector {
   setFlagsFromString('--no-expose-gc'); // isolates that are made from now on do not have it
   let text = 0;
   let isolates = 0;
+  let resting: NodeJS.Timeout | undefined;
+  const now = (): void => {
+    text = 0;
+    isolates = 0;
+    gc();
+  };
   return {
     note(passed) {
       text += passed.text ?? 0;
       isolates += passed.isolates ?? 0;
     },
     collect() {
-      if (text < TEXT && isolates < ISOLATES) return;
-      text = 0;
-      isolates = 0;
-      gc();
+      if (text >= TEXT || isolates >= ISOLATES) now();
+    },
+    rest(idle) {
+      clearTimeout(resting);
+      if (idle && text >= IDLE_TEXT) resting = setTimeout(now, IDLE).unref();
     },
   };
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createPool } from '../../sandbox/pool.ts';
 
 const [isolates, kills] = process.argv.slice(2).map(Number) as [number, number];
+const WARM = 150;
 const limits = {
   timeout: 1000,
   memory: 128 << 20,
@@ -36,7 +37,8 @@ await using pool = createPool({ children: 2 });
 
 const parent: number[] = [];
 const children = new Map<number, number[]>();
-const sample = (): void => {
+const sample = async (): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, 80)); // an idle child collects its garbage (sandbox/collect.ts)
   globalThis.gc!();
   parent.push(process.memoryUsage.rss());
   for (const pid of pool.processes()) {
@@ -57,12 +59,12 @@ const drift = (samples: readonly number[], every: number): number => {
 };
 
 const every = Math.min(100, isolates / 20);
-for (let i = 0; i < isolates; i++) {
+for (let i = -WARM; i < isolates; i++) {
   await using loaded = await pool.load(
     program(`const made = ${i}; return JSON.stringify({ ...JSON.parse(main), made })`),
   );
   await Promise.all([loaded.run(slice(20)), loaded.run(slice(20))]);
-  sample();
+  if (i >= 0) await sample();
 }
 const made = { parent: drift(parent, every), children: [...children.values()].map((one) => drift(one, every)) };
 
@@ -70,6 +72,8 @@ parent.length = 0;
 children.clear();
 const everyKill = Math.min(100, kills / 5);
 const loaded = await pool.load(program('let x = 0; for (let i = 0; i < 1e4; i++) x += i; return String(x)'));
+// until the children that are there have collected their garbage a few times: only then a sample says something
+for (let i = 0; i < WARM; i++) await Promise.all(Array.from({ length: 4 }, () => loaded.run(slice(200))));
 let answered = 0;
 for (let i = 0; i < kills; i++) {
   const runs = Array.from({ length: 4 }, () => loaded.run(slice(200)));
@@ -77,7 +81,7 @@ for (let i = 0; i < kills; i++) {
   const newest = pool.processes().at(-1);
   if (newest !== undefined && pool.processes().length > 1) process.kill(newest, 'SIGKILL');
   for (const { answers } of await Promise.all(runs)) answered += answers.filter((text) => text === '49995000').length;
-  sample();
+  await sample();
 }
 const survivors = [...children.values()].filter((samples) => samples.length === kills);
 const killed = {
