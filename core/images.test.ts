@@ -1,3 +1,5 @@
+// What the two images of a row say together, of objects and of text alike.
+
 import { describe, expect, test } from 'vitest';
 import { batchOf } from './batch.ts';
 import { changedKey, changedKeyOfText, isWholeBefore, isWholeBeforeText } from './images.ts';

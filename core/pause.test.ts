@@ -1,3 +1,5 @@
+// Waiting, with a clock of its own.
+
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { pause } from './pause.ts';

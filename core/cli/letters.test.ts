@@ -1,3 +1,5 @@
+// Which dead letters words and flags pick, and that they come in pages.
+
 import { describe, expect, test } from 'vitest';
 import type { StreamConfig } from '../manifest/model.ts';
 import { memoryStore } from '../state/memory.ts';

@@ -1,3 +1,5 @@
+// What a plugin's create() made: whole, or told by what it lacks.
+
 import { describe, expect, test } from 'vitest';
 import { definePlugin, isPluginDefinition, type PluginDefinition } from '../plugin.ts';
 import { lookedAfter } from './made.ts';
