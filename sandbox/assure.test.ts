@@ -1,8 +1,10 @@
 // The proof: made once for a Node binary and its flags, remembered, void for another binary; and what is missing is said.
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { until } from '../test/cli.ts';
 import { createSandbox, type Proof, proveSandbox, readProof } from './index.ts';
@@ -72,4 +74,25 @@ test('a canary that failed is said at each start', async () => {
   expect(said.filter((line) => line.includes(`does not hold what the sandbox relies on (${one!.name})`)).length).toBe(
     1,
   );
+});
+
+test.runIf(process.platform === 'linux')('what the system does not offer is left out, and said once', async () => {
+  const code = `
+    import { createSandbox } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
+    const said = [];
+    const sandbox = createSandbox({ children: 2, log: { warn: (fields, message) => said.push([Object.keys(fields.missing ?? {}), message]) } });
+    const loaded = await sandbox.load(${JSON.stringify(program)});
+    const slice = { length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 };
+    const runs = await Promise.all(Array.from({ length: 9 }, () => loaded.run(slice)));
+    await sandbox[Symbol.asyncDispose]();
+    console.log(JSON.stringify({ said, answers: runs.map(({ answers }) => answers[0]).join('') }));`;
+  // without a PATH neither unshare nor setpriv nor prlimit is found
+  const options = { env: { PATH: '/nowhere' } };
+  const args = ['--no-warnings', '--input-type=module', '-e', code];
+  const { stdout } = await promisify(execFile)(process.execPath, args, options);
+  const { said, answers } = JSON.parse(stdout) as { said: [string[], string][]; answers: string };
+  expect(answers).toBe('xxxxxxxxx');
+  expect(said.length).toBe(1);
+  expect(said[0]![0]).toEqual(expect.arrayContaining(['namespaces', 'no-new-privileges', 'ends-with-parent']));
+  expect(said[0]![1]).toContain('the sandbox runs without namespaces');
 });
