@@ -36,6 +36,7 @@ const builtIn: Readonly<Record<string, () => Language | Promise<Language>>> = {
   javascript: () => javascript,
   typescript: () => typescript,
   jsonata: async () => (await import('./jsonata/index.ts')).jsonata,
+  kazaam: async () => (await import('./kazaam/index.ts')).kazaam,
 };
 
 interface Compiled {

@@ -74,6 +74,8 @@ function fromTransforms(file: string, target: Target, one: Import): string | nul
     return 'the bridge imports sluice/sdk, the sandbox by its door, and the languages';
   }
   if (inside(target, `${language}/`)) return null;
+  // its library, where that is a package of this house
+  if (inside(target, `${language}-js/`)) return one.dynamic || one.typeOnly ? null : 'a library is loaded on first use';
   // what the languages share: the parts of a guest's program
   if (target.file !== null && /^transforms\/[^/]+\.ts$/.test(target.file) && target.file !== 'transforms/run.ts')
     return null;

@@ -12,6 +12,8 @@ export class KazaamError extends Error {
   readonly code: 0 | 1 | 2;
   /** The number of the step, from 0; undefined for errors of the spec as a whole. */
   step: number | undefined;
+  /** Where in the spec's text the error is, or the step that it is in; undefined for errors of the data. */
+  offset: number | undefined;
 
   constructor(type: ErrorKind, message: string) {
     super(message);
@@ -19,6 +21,7 @@ export class KazaamError extends Error {
     this.type = type;
     this.code = CODES[type];
     this.step = undefined;
+    this.offset = undefined;
   }
 }
 

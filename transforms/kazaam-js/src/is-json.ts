@@ -1,4 +1,4 @@
-// Go's two looks at a text: a whole validation, and a walk over the structure alone.
+// Go's two looks at a text: a whole validation, and a walk over the structure alone. And the elements of an array's text.
 
 import {
   CLOSE_ARRAY,
@@ -12,6 +12,7 @@ import {
   skipSpace,
   valueEnd,
 } from './json-text.ts';
+import { arrayAt, items } from './read.ts';
 
 /** Whether this is the JSON text of an object, or `null`; arrays and scalars are not, as in Go. */
 export function isJson(text: string): boolean {
@@ -78,4 +79,10 @@ function behindColon(text: string, at: number): number {
   if (close < 0) return -1;
   const colon = skipSpace(text, close, text.length);
   return text.charCodeAt(colon) === COLON ? colon + 1 : -1;
+}
+
+/** The texts of the elements of an array. @throws KazaamError if it is none */
+export function arrayItems(text: string): string[] {
+  const found = arrayAt(text, { keys: [], each: null, error: null });
+  return found === null ? [] : items(text, found);
 }

@@ -6,7 +6,9 @@ import type { SpecObject } from './go-value.ts';
 import { fuse, type Lane } from './lane/fuse.ts';
 import { compileOperation, isOperation } from './operations/index.ts';
 import { overEach } from './over.ts';
-import { readSpec, type Step, type StepSpec } from './spec.ts';
+import { located, readSpec, type Step, type StepSpec } from './spec.ts';
+import { formatTime } from './time/format.ts';
+import { fromUnixMillis } from './time/instant.ts';
 import { intlZone } from './time/zone.ts';
 
 /** An operation of one's own. It gets the step, and the document's text, or one element's with `over`; it returns JSON text. */
@@ -53,9 +55,9 @@ export class Kazaam {
     const transforms = customOf(options, context);
     const steps = readSpec(spec);
     if (steps === null && context.strict) throw specError('the spec is null');
-    for (const { operation } of steps ?? []) {
+    for (const [number, { operation, place }] of (steps ?? []).entries()) {
       if (!isOperation(operation, context) && !transforms.has(operation)) {
-        throw specError('Invalid spec operation specified');
+        throw located(specError('Invalid spec operation specified'), number, place);
       }
     }
     this.#lane = context.lanes ? fuse(steps ?? [], context) : null;
@@ -84,6 +86,32 @@ export class Kazaam {
   transformValue(value: unknown): unknown {
     return JSON.parse(this.transform(JSON.stringify(value)));
   }
+}
+
+/**
+ * What is wrong with a spec beyond what the constructor says, as far as it is sure to fail whatever the document is: Go, and the
+ * constructor with it, tells such errors only when a document comes. Each has its step and its place in the text.
+ * @throws KazaamError as the constructor does
+ */
+export function findSpecErrors(spec: string | readonly Step[], options: KazaamOptions = {}): readonly KazaamError[] {
+  new Kazaam(spec, options);
+  const context = contextOf(options);
+  return (readSpec(spec) ?? []).flatMap((step, number): KazaamError[] => {
+    if (customOf(options, context).has(step.operation)) return [];
+    try {
+      compileOperation(step, context)('{}');
+      return [];
+    } catch (error) {
+      const known = located(error, number, step.place);
+      return known instanceof KazaamError && isOfSpec(known) ? [known] : [];
+    }
+  });
+}
+
+/** On an empty document, some errors are the document's: what is required or looked for is missing. */
+function isOfSpec({ type, message }: KazaamError): boolean {
+  if (type === 'SpecError') return !message.endsWith('Unable to get path or default');
+  return message.startsWith('ParseError - Warn: ');
 }
 
 function stepOf(step: StepSpec, context: Context, transforms: ReadonlyMap<string, CustomTransform>): Operation {
@@ -116,13 +144,16 @@ function contextOf(options: KazaamOptions): Context {
   const on = new Set<Extension>(extensions === true ? EXTENSIONS : extensions);
   for (const name of on) if (!EXTENSIONS.includes(name)) throw new TypeError(`there is no extension "${name}"`);
   const { now = () => new Date(), random = secureRandom } = options;
+  const zone = intlZone(options.timeZone ?? 'UTC');
   return {
     now: () => {
       const time = now();
-      return typeof time === 'string' ? time : new Date(time).toISOString();
+      if (typeof time === 'string') return time;
+      const millis = BigInt(Math.floor(Number(time)));
+      return formatTime({ time: fromUnixMillis(millis), zone }, '2006-01-02T15:04:05.999999999Z07:00');
     },
     random,
-    zone: intlZone(options.timeZone ?? 'UTC'),
+    zone,
     strict: options.strict === true,
     lanes: options.lanes !== false,
     has: (extension) => on.has(extension),

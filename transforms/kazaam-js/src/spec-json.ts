@@ -16,7 +16,8 @@ export type Node =
   | { readonly kind: 'bool'; readonly value: boolean }
   | { readonly kind: 'number'; readonly text: string }
   | { readonly kind: 'string'; readonly value: string }
-  | { readonly kind: 'array'; readonly items: readonly Node[] }
+  /** `places`: where each item begins in the text. */
+  | { readonly kind: 'array'; readonly items: readonly Node[]; readonly places?: readonly number[] }
   | { readonly kind: 'object'; readonly members: Members };
 
 const syntaxError = (message: string): KazaamError => new KazaamError('SpecError', message);
@@ -27,7 +28,11 @@ export function parseSpecJson(text: string): Node {
 
   const fail = (where: string): never => {
     const c = [...text.slice(at, at + 2)][0];
-    throw syntaxError(c === undefined ? 'unexpected end of JSON input' : `invalid character ${quoted(c)} ${where}`);
+    const error = syntaxError(
+      c === undefined ? 'unexpected end of JSON input' : `invalid character ${quoted(c)} ${where}`,
+    );
+    error.offset = at;
+    throw error;
   };
   const space = (): void => {
     while (' \n\r\t'.includes(text[at] ?? 'x')) at++;
@@ -81,6 +86,7 @@ export function parseSpecJson(text: string): Node {
 
   const array = (depth: number): Node => {
     const items: Node[] = [];
+    const places: number[] = [];
     at++;
     space();
     if (text[at] === ']') {
@@ -88,6 +94,8 @@ export function parseSpecJson(text: string): Node {
       return { kind: 'array', items };
     }
     for (;;) {
+      space();
+      places.push(at);
       items.push(value(depth + 1, 'looking for beginning of value'));
       space();
       if (text[at] === ']') break;
@@ -95,7 +103,7 @@ export function parseSpecJson(text: string): Node {
       at++;
     }
     at++;
-    return { kind: 'array', items };
+    return { kind: 'array', items, places };
   };
 
   const string = (): string => {

@@ -17,6 +17,8 @@ export interface StepSpec {
   readonly configured: boolean;
   /** What the fork's converters look things up in. */
   readonly converters: SpecObject | null;
+  /** Where it begins in the spec's text. */
+  readonly place?: number | undefined;
 }
 
 /** A step as a JavaScript value. */
@@ -36,8 +38,28 @@ export function readSpec(spec: string | readonly Step[]): readonly StepSpec[] | 
   const root = typeof spec === 'string' ? parseSpecJson(spec) : nodeOf(specValue(spec));
   if (root.kind === 'null') return null;
   if (root.kind !== 'array') throw wrongType(root, 'value of type kazaam.specs');
-  return root.items.map(readStep);
+  const { items, places } = root;
+  return items.map((item, number) => {
+    try {
+      return { ...readStep(item), place: places?.[number] };
+    } catch (error) {
+      throw located(error, number, places?.[number]);
+    }
+  });
 }
+
+/** The error, with the number of its step and the place of the step, if it has no place of its own. */
+export function located(error: unknown, step: number, place: number | undefined): unknown {
+  if (error instanceof KazaamError) {
+    error.step = step;
+    error.offset ??= place;
+  }
+  return error;
+}
+
+/** Where each step begins in the text of a spec. @throws KazaamError SpecError */
+export const stepPlaces = (spec: string): readonly (number | undefined)[] =>
+  (readSpec(spec) ?? []).map(({ place }) => place);
 
 function readStep(node: Node): StepSpec {
   const step = { ...EMPTY, operation: null as string | null };

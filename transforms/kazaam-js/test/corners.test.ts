@@ -180,6 +180,11 @@ describe('timestamps', () => {
     expect(Number(t) * 1000).toBeLessThanOrEqual(Date.now());
   });
 
+  test('the clock is in the zone, as Go’s is', () => {
+    const options = { timeZone: 'Asia/Kolkata', now: () => 0 };
+    expect(stamp('$now', '15:04 MST', '0', options)).toBe('{"t":"05:30 IST"}');
+  });
+
   test('a zone that changes its clock', () => {
     const berlin = { timeZone: 'Europe/Berlin' };
     expect(stamp('$unix', '15:04 -0700', '"1711846799"', berlin)).toBe('{"t":"01:59 +0100"}');
