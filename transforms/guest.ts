@@ -19,6 +19,12 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const { parse, stringify } = JSON;
     const { keys, freeze, getPrototypeOf, getOwnPropertyDescriptor } = Object;
     const isArray = Array.isArray;
+    // taken once: a look-up of a method in the frozen realm is a slow one each time
+    const indexOf = Function.prototype.call.bind(String.prototype.indexOf) as (
+      text: string,
+      part: string,
+      from: number,
+    ) => number;
     const finite = Number.isFinite;
     const objectPrototype = Object.prototype;
     type Handler = (input: unknown, ctx: object) => unknown;
@@ -133,7 +139,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       if (
         typeof value === 'object' &&
         value !== null &&
-        text.includes('null') &&
+        indexOf(text, 'null', 0) >= 0 &&
         lossy(value, () => lossySlow(value))
       ) {
         throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');

@@ -64,6 +64,11 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   // biome-ignore lint/security/noGlobalEval: running text is what an isolate is for
   const evaluate = eval;
   const { realNow } = realm;
+  // What runs for each event is taken from the frozen realm once: there, a look-up of a method is a slow one each time.
+  const { isArray } = Array;
+  const call = Function.prototype.call;
+  const indexOf = call.bind(String.prototype.indexOf) as (text: string, part: string, from?: number) => number;
+  const cut = call.bind(String.prototype.slice) as (text: string, from: number, to?: number) => string;
   const AT = 0;
   const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 the call is void
   const VOID = 2; // the call is void: what its next run needs
@@ -71,6 +76,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const NEEDS_APART = 2; // a call for each event
   const LATE = 3; // 1: there are log lines that were written after the answers were taken
   const HALF = limits.timeout / 2;
+  const most = limits.depth;
   const BIG = 4 << 20; // answers beyond this are handed over before the next event
 
   let run: GuestRun | undefined;
@@ -183,13 +189,13 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       text = '(a value that cannot be shown)';
     }
     const room = limits.logs - logged;
-    const cut = text.length > room;
-    if (cut) text = `${text.slice(0, room)}…`;
+    const tooLong = text.length > room;
+    if (tooLong) text = `${text.slice(0, room)}…`;
     logged += text.length + 16;
     size += text.length;
     const line = stringify([running, level, placeIn(new Error().stack), text]);
     entries[entries.length] = { index: running, text: line, dropped: 0 };
-    if (cut) drop();
+    if (tooLong) drop();
   };
   realm.setConsole(log);
 
@@ -224,9 +230,9 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   // Counts opening brackets first: text that has few cannot be deep, and that is nearly all text.
   const tooDeep = (text: string): boolean => {
     let openers = 0;
-    for (let i = text.indexOf('{'); i >= 0 && openers <= limits.depth; i = text.indexOf('{', i + 1)) openers++;
-    for (let i = text.indexOf('['); i >= 0 && openers <= limits.depth; i = text.indexOf('[', i + 1)) openers++;
-    if (openers <= limits.depth) return false;
+    for (let i = indexOf(text, '{', 0); i >= 0 && openers <= most; i = indexOf(text, '{', i + 1)) openers++;
+    for (let i = indexOf(text, '[', 0); i >= 0 && openers <= most; i = indexOf(text, '[', i + 1)) openers++;
+    if (openers <= most) return false;
     let depth = 0;
     let inString = false;
     for (let i = 0; i < text.length; i++) {
@@ -236,7 +242,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
         else if (c === 34) inString = false;
       } else if (c === 34) inString = true;
       else if (c === 123 || c === 91) {
-        if (++depth > limits.depth) return true;
+        if (++depth > most) return true;
       } else if (c === 125 || c === 93) depth--;
     }
     return false;
@@ -252,7 +258,15 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     at++;
   };
 
-  const refusalOf = (texts: readonly string[]): Refusal | null => {
+  // `before`: the bytes of the results before it.
+  const refusalOf = (text: string, before: number): Refusal | null => {
+    if (before + bytesOf(text) > limits.output) {
+      return new Refusal('output', `the result has more than ${limits.output} bytes (limits.output)`);
+    }
+    return tooDeep(text) ? new Refusal('depth', DEEP_OUT) : null;
+  };
+
+  const refusalOfAll = (texts: readonly string[]): Refusal | null => {
     if (texts.length > limits.fan_out) {
       return new Refusal(
         'fan_out',
@@ -261,18 +275,16 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     }
     let bytes = 0;
     for (const text of texts) {
+      const refusal = refusalOf(text, bytes);
+      if (refusal !== null) return refusal;
       bytes += bytesOf(text);
-      if (bytes > limits.output) {
-        return new Refusal('output', `the result has more than ${limits.output} bytes (limits.output)`);
-      }
-      if (tooDeep(text)) return new Refusal('depth', DEEP_OUT);
     }
     return null;
   };
 
   const settle = (result: null | string | string[]): void => {
     if (isVoid()) return;
-    const refusal = result === null ? null : refusalOf(typeof result === 'string' ? [result] : result);
+    const refusal = result === null ? null : typeof result === 'string' ? refusalOf(result, 0) : refusalOfAll(result);
     if (refusal !== null) fail(refusal);
     else if (result === null || result.length === 0) answer('2', '');
     else if (typeof result === 'string') answer('0', result);
@@ -292,7 +304,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     starts = new Array(count);
     lengths = new Array(count);
     for (let i = 0, start = 0; i < count; i++) {
-      const end = body.indexOf('\n', start);
+      const end = indexOf(body, '\n', start);
       starts[i] = start;
       lengths[i] = end - start;
       start = end + 1;
@@ -305,7 +317,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     const length = lengths[i * parts + p]!;
     if (length < 0) return null;
     const start = starts[i * parts + p]!;
-    return body.slice(start, start + length);
+    return cut(body, start, start + length);
   };
 
   // One event. False: a promise has to settle first.
@@ -321,7 +333,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     sync = true;
     try {
       const result = run!(main, second, part(at, 2));
-      if (result === null || typeof result === 'string' || Array.isArray(result)) {
+      if (result === null || typeof result === 'string' || isArray(result)) {
         settle(result);
         return true;
       }
