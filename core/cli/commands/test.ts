@@ -13,6 +13,7 @@ import { readTestFile } from '../../authoring/test-file.ts';
 import { sluiceError } from '../../errors.ts';
 import { renderFindings } from '../../manifest/frame.ts';
 import type { Finding } from '../../manifest/load.ts';
+import type { ResolvePlugin } from '../../manifest/work.ts';
 import { createLog } from '../../observe/log.ts';
 import { createRegistry } from '../../registry/resolve.ts';
 import { type Command, flag, type Invocation, isSet } from '../command.ts';
@@ -23,11 +24,14 @@ import { nextChange } from '../watch.ts';
 export const command: Command = {
   name: 'test',
   summary: 'Runs the tests of transforms (*.tests.yaml) in the sandbox, offline.',
-  usage: 'test [test file | manifest | folder …] [-t name]',
+  usage: 'test [test file | manifest | folder …] [-t name] | test [manifest] --against captures',
   examples: ['test examples/file-to-file', 'test examples/file-to-file/real-orders.tests.yaml --coverage'],
   options: {
     name: { type: 'string', short: 't', help: 'only tests whose name holds this text' },
     update: { type: 'boolean', short: 'u', help: 'store what comes out as the snapshots' },
+    against: { type: 'string', help: 'compare old and new code on captures, dead-letters, or a file of events' },
+    old: { type: 'string', help: 'with --against: the old code or manifest; by default that of the last commit' },
+    stream: { type: 'string', help: 'with --against: which stream of the manifest' },
     coverage: { type: 'boolean', help: 'say which lines of the transforms ran' },
     watch: { type: 'boolean', short: 'w', help: 'run again whenever a file changes' },
     junit: { type: 'string', help: 'write the results to this file, as JUnit XML' },
@@ -35,10 +39,26 @@ export const command: Command = {
   async run(invocation) {
     const log = createLog({ level: 'error', format: 'text', color: invocation.color });
     await using languages = createLanguages({ log });
+    if (flag(invocation, 'against') !== undefined) {
+      const { against } = await import('../against.ts');
+      return await against(invocation, surroundings(languages, resolverFor), log);
+    }
+    for (const name of ['old', 'stream']) {
+      if (flag(invocation, name) === undefined) continue;
+      throw sluiceError('E_USAGE', {
+        message: `--${name} is for --against`,
+        fix: 'leave it out, or write --against captures',
+      });
+    }
     if (isSet(invocation, 'watch')) return await watched(invocation, languages);
     return (await once(invocation, languages)).code;
   },
 };
+
+function resolverFor(dir: string): ResolvePlugin {
+  const registry = createRegistry({ manifestDir: dir });
+  return (name, kind) => registry.resolve(name, kind);
+}
 
 /** Runs again after each change, until a signal comes. */
 async function watched(invocation: Invocation, languages: Surroundings['languages']): Promise<number> {
@@ -75,10 +95,7 @@ interface Once {
 }
 
 async function once(invocation: Invocation, languages: Surroundings['languages']): Promise<Once> {
-  const around = surroundings(languages, (dir) => {
-    const registry = createRegistry({ manifestDir: dir });
-    return (name, kind) => registry.resolve(name, kind);
-  });
+  const around = surroundings(languages, resolverFor);
   const ran = await runAll(invocation, around);
   const files = ran.map(({ result }) => result);
   const coverage = isSet(invocation, 'coverage') ? await allCoverage(ran, languages) : [];
