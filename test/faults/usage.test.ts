@@ -9,7 +9,7 @@ import { expectTold, fileToFile, ndjson, numbered, pipeline } from './pipeline.t
 
 const MAIN = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url));
 const VERBS = ['run', 'validate', 'check', 'status', 'dead-letters', 'checkpoint', 'plugins', 'new'];
-const LATER = ['snapshot', 'resume', 'playground'];
+const LATER = ['snapshot', 'playground'];
 
 const VALID = 'version: 1\nstreams: [{ id: s, source: { type: sample }, sinks: [{ id: o, type: console }] }]\n';
 
