@@ -47,6 +47,8 @@ interface Place {
   readonly root: boolean;
   /** The context is known to be no array. */
   readonly single: boolean;
+  /** How many times what is written here is written, as a power of two. */
+  readonly twice: number;
   readonly scope: Scope;
   readonly body: Body;
 }
@@ -62,6 +64,8 @@ const INHERITED = new Set([
   '_jsonata_lambda',
 ]);
 const DOTTED = /^[A-Za-z_$][A-Za-z0-9_$]*$/;
+/** An object's values are written for a context that is no array, and once more for one that is: nested, that doubles. */
+const MOST_TWICE = 4;
 const ARITHMETIC: Readonly<Record<string, string>> = { '+': 'add', '-': 'sub', '*': 'mul', '/': 'div', '%': 'mod' };
 const ORDER: Readonly<Record<string, string>> = { '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge' };
 const QUICK: Readonly<Record<string, Kind>> = Object.fromEntries(
@@ -94,21 +98,12 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
   // ---- functions and variables of JavaScript ----
 
   /** A function of one context, which may close over what is around it. */
-  function step(place: Place, write: (inner: Place) => string, c = fresh('c')): string {
-    return closure([c], place.scope, c, false, write);
-  }
-  function closure(
-    params: readonly string[],
-    scope: Scope,
-    c: string,
-    root: boolean,
-    write: (inner: Place) => string,
-  ): string {
+  function step(place: Place, write: (inner: Place) => string, root = false): string {
+    const c = fresh('c');
     const body: Body = { locals: [] };
-    const js = write({ c, root, single: false, scope, body });
-    const head = `(${params.join(', ')}) =>`;
-    if (body.locals.length === 0) return `${head} ${js.startsWith('{') ? `(${js})` : js}`;
-    return `${head} { let ${body.locals.join(', ')}; return ${js}; }`;
+    const js = write({ ...place, c, root, single: false, body });
+    if (body.locals.length === 0) return `(${c}) => ${js.startsWith('{') ? `(${js})` : js}`;
+    return `(${c}) => { let ${body.locals.join(', ')}; return ${js}; }`;
   }
   const local = (place: Place, start?: string): string => {
     const name = fresh('v');
@@ -358,13 +353,16 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
       return getter(node.value as string);
     }
     // an item of the first step may be the root array in its sequence
-    const c = fresh('c');
     const root = place.root && index === 0 && (node.type === 'variable' || node.consarray === true);
-    return closure([c], place.scope, c, root, (inner) => {
-      let { js } = write(withoutStages(node), inner);
-      for (const stage of stages) js = filtered(stage, js, inner);
-      return js;
-    });
+    return step(
+      place,
+      (inner) => {
+        let { js } = write(withoutStages(node), inner);
+        for (const stage of stages) js = filtered(stage, js, inner);
+        return js;
+      },
+      root,
+    );
   }
   const withoutStages = (node: JsonataNode): JsonataNode =>
     node.stages === undefined
@@ -421,14 +419,17 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
     );
     const names = keys.filter((key) => key !== null);
     const fixed = names.length === pairs.length && new Set(names).size === names.length && !names.some(isReserved);
-    const general = (context: string): string => {
-      const keyFunctions = pairs.map(([key]) => step(place, (inner) => write(key, inner).js));
-      const valueFunctions = pairs.map(([, value]) => step(place, (inner) => write(value, inner).js));
+    const general = (context: string, where: Place): string => {
+      const keyFunctions = pairs.map(([key]) => step(where, (inner) => write(key, inner).js));
+      const valueFunctions = pairs.map(([, value]) => step(where, (inner) => write(value, inner).js));
       return `group(${context}, [${keyFunctions.join(', ')}], [${valueFunctions.join(', ')}], ${at(group)})`;
     };
-    if (!fixed || js !== place.c || pairs.length === 0) return general(js);
+    if (!fixed || js !== place.c || pairs.length === 0) return general(js, place);
+    if (!place.single && place.twice >= MOST_TWICE) return general(js, place);
     // an object of constant keys, on a context that is no array: its values straight away
-    const values = pairs.map(([, value]) => write(value, { ...place, root: false, single: true }));
+    const same = { ...place, root: false, single: true };
+    const inner = place.single ? same : { ...same, twice: place.twice + 1 };
+    const values = pairs.map(([, value]) => write(value, inner));
     const locals = values.map(() => local(place));
     const missing = values.map(({ kind, js: value }, i) =>
       kind === 'bool' ? `(${locals[i]} = ${value}, false)` : `(${locals[i]} = ${value}) === undefined`,
@@ -436,7 +437,7 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
     const literal = `{ ${names.map((key, i) => `${text(key)}: ${locals[i]}`).join(', ')} }`;
     const list = once('k', JSON.stringify(names));
     const made = `(${missing.map((one) => `(${one})`).join(' | ')} ? sparse(${list}, [${locals.join(', ')}]) : (${literal}))`;
-    return place.single ? made : `(isArray(${js}) ? ${general(js)} : ${made})`;
+    return place.single ? made : `(isArray(${js}) ? ${general(js, { ...place, twice: place.twice + 1 })} : ${made})`;
   }
   const isReserved = (key: string): boolean =>
     key === '__proto__' || key === '_jsonata_lambda' || key === '_jsonata_function';
@@ -570,6 +571,7 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
   }
 
   function writeTransform(node: JsonataNode, place: Place): string {
+    if (isOwn('clone', place.scope)) throw new NotCompiled('it changes what it did not copy'); // a constant, perhaps
     const parts = [node.pattern!, node.update!, node.delete];
     const [pattern, update, remove] = parts.map((part) =>
       part === undefined ? 'null' : step(place, (inner) => write(part, inner).js),
@@ -580,7 +582,7 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
 
   const rootBody: Body = { locals: [] };
   const scope = frameOf(null, [tree], rootBody);
-  const { js } = write(tree, { c: 'c', root: true, single: false, scope, body: rootBody });
+  const { js } = write(tree, { c: 'c', root: true, single: false, twice: 0, scope, body: rootBody });
   const locals = rootBody.locals.length === 0 ? '' : `let ${rootBody.locals.join(', ')};`;
   const names = RUNTIME_NAMES.join(', ');
   return {

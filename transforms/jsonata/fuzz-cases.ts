@@ -194,6 +194,14 @@ export function expressionOf(random: Random, size: number): string {
     if (random() < 0.08)
       out += `^(${random() < 0.5 ? pick(random, ['<', '>']) : ''}${random() < 0.8 ? name() : expression(half(n))})`;
     if (random() < 0.06) out += `{${random() < 0.6 ? 'sku' : expression(half(n))}: ${expression(half(n))}}`;
+    if (random() < 0.04) {
+      // variables along a path
+      const own = `v${fresh++}`;
+      const bound = pick(random, ['items', 'list', 'items.tags']) + pick(random, ['@', '#']) + `$${own}`;
+      out = `${bound}${random() < 0.3 ? predicate(half(n)) : ''}.${within([own], () => (random() < 0.5 ? objectOf(n) : `(${expression(half(n))})`))}`;
+    }
+    if (random() < 0.02)
+      out = `items.${pick(random, ['tags', 'price'])}.{ "up": %.${name()}, "v": ${expression(half(n))} }`;
     return out;
   }
   function objectOf(n: number): string {
@@ -242,6 +250,8 @@ export function expressionOf(random: Random, size: number): string {
     if (kind < 0.9) return `$reduce(${arg()}, ${lambda(n, 3)}${random() < 0.5 ? `, ${literal()}` : ''})`;
     if (kind < 0.94)
       return `$${pick(random, ['contains', 'match', 'replace', 'split'])}(${arg()}, /${pick(random, ['a', '[a-c]+', '(\\d)', 'x?y'])}/${random() < 0.3 ? 'i' : ''}${random() < 0.4 ? ', "z"' : ''})`;
+    if (kind < 0.95)
+      return `$map(${arg()}, $${pick(random, ['append', 'substring', 'power'])}(${pick(random, ['?, 1', '1, ?', '?, ?'])}))`;
     if (scope.length > 0) return `$${pick(random, scope)}(${arg()})`;
     return `(${lambda(n, 1)})(${arg()})`;
   }

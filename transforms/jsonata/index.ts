@@ -8,11 +8,17 @@ import type { JsonataNode } from './ast.ts';
 import { compileTree, NotCompiled } from './compile.ts';
 import { type Engine, findEngine } from './engine.ts';
 import { jsonataGuest, type Program } from './guest.ts';
-import { type Traits, traitsOf } from './lanes.ts';
+import { depthOf, type Traits, traitsOf } from './lanes.ts';
 import { runtime } from './runtime.ts';
 
 /** The versions whose meaning compile.ts and runtime.ts have; others run interpreted. */
 const COMPILED_VERSIONS = ['2.2.2'];
+
+/** Deeper expressions are not looked at: code of that depth would be more than a stack can take. */
+const DEEPEST = 200;
+const UNKNOWN = { parallel: true, clock: true, dice: true, event: true, functions: true };
+/** Longer code is not sent to isolates. */
+const LONGEST = 1 << 20;
 
 interface Settings {
   readonly engine?: string;
@@ -55,8 +61,12 @@ export function programOf(
   lane: 'fast' | 'reference',
   constants: Readonly<Record<string, Json>>,
 ): { readonly program: Program; readonly why: string | null } {
-  const traits = traitsOf(tree, engine.isFunction);
   const text = JSON.stringify(constants);
+  if (depthOf(tree) > DEEPEST) {
+    const program = { expression, constants: text, traits: UNKNOWN, js: null, lane: 'reference' as const };
+    return { program, why: `it is nested more than ${DEEPEST} levels` };
+  }
+  const traits = traitsOf(tree, engine.isFunction);
   const base = { expression, constants: text, traits, js: null };
   const why = lane === 'reference' ? '`lane: reference`' : referenceOnly(engine, traits);
   if (why !== null) return { program: { ...base, lane: 'reference' }, why };
@@ -65,6 +75,7 @@ export function programOf(
   if (/_jsonata_|tupleStream|outerWrapper|__proto__/.test(text)) return interpreted('a constant has a reserved key');
   try {
     const { js } = compileTree(tree, Object.keys(constants));
+    if (js.length > LONGEST) return interpreted('it is too long');
     return { program: { ...base, lane: 'compiled', js }, why: null };
   } catch (thrown) {
     if (thrown instanceof NotCompiled) return interpreted(thrown.message);

@@ -215,3 +215,23 @@ describe('versions', () => {
     expect(rows).toEqual([{ e: encoded, d: Buffer.from(encoded, 'base64').toString('binary') }]);
   });
 });
+
+describe('expressions that are large', () => {
+  test('nested very deep, they run in the reference lane, or are refused', async () => {
+    await using made = await transform(`{ "n": ${Array(300).fill('1').join(' + ')} }`, jsonata());
+    expect(made.lane()!.name).toBe('reference');
+    expect(rowsOf(await made.apply(orders, signal))).toEqual([{ n: 300 }]);
+    const [error] = await languages.check(ruleOf(`${'('.repeat(50_000)}1${')'.repeat(50_000)}`, jsonata()));
+    expect(error).toMatchObject({ code: 'E_TRANSFORM_SYNTAX' });
+    expect(error!.message).toMatch(/too deep/);
+  });
+
+  test('objects within functions within objects do not make the code grow without bound', async () => {
+    let code = 'id';
+    for (let i = 0; i < 12; i++) code = `{ "a": $map([1], function($v${i}) { ${code} }) }`;
+    await using made = await transform(code, jsonata());
+    expect(made.lane()!.name).toBe('compiled');
+    const [row] = rowsOf(await made.apply(orders, signal));
+    expect(JSON.stringify(row)).toBe(`${'{"a":'.repeat(12)}7${'}'.repeat(12)}`);
+  });
+});

@@ -3,7 +3,7 @@
 // one after the other, which gives the same unless a part assigns a variable that another part reads, or throws dice.
 // Guarantee: an expression for which that cannot be ruled out stays in the reference lane.
 
-import { type JsonataNode, nodesOf } from './ast.ts';
+import { childrenOf, type JsonataNode, nodesOf } from './ast.ts';
 
 export interface Traits {
   /** Why only the reference may run it; null: it may run without promises. */
@@ -75,6 +75,15 @@ function givesFunctions(tree: JsonataNode, isFunction: (name: string) => boolean
 }
 
 const FUNCTIONS = ['lambda', 'regex', 'transform', 'partial'];
+
+/** Levels of nesting, counted without recursion: a tree may be deeper than a stack. */
+export function depthOf(tree: JsonataNode): number {
+  let depth = 0;
+  for (let level: JsonataNode[] = [tree]; level.length > 0; depth++) {
+    level = level.flatMap((node) => [...childrenOf(node)]);
+  }
+  return depth;
+}
 
 function isSideBySide(node: JsonataNode): boolean {
   if (node.group !== undefined) return true;
