@@ -15,7 +15,7 @@ import { renderFindings } from '../manifest/frame.ts';
 import type { Finding, Loaded } from '../manifest/load.ts';
 import type { StreamConfig, TransformRule } from '../manifest/model.ts';
 import type { StateStore } from '../state/store.ts';
-import type { Json } from '../values.ts';
+import { canonical, isRow, type Json } from '../values.ts';
 import { flag, type Invocation } from './command.ts';
 import { jsonDiff } from './diff.ts';
 import { placeText, printData, printJson, say } from './output.ts';
@@ -183,7 +183,8 @@ function textOf(result: Comparison, codes: readonly CodePair[], from: string): s
       lines.push(`    ${words}: ${error.code} ${error.message.split('\n')[0]}${at}`);
     }
     if (before.error === null && after.error === null) {
-      lines.push(...jsonDiff(rowsText(before.outputs), rowsText(after.outputs)).map((line) => `    ${line}`));
+      const parts = differingParts(before.outputs, after.outputs);
+      lines.push(...jsonDiff(...parts).map((line) => `    ${line}`));
     }
   }
   return lines.join('\n');
@@ -199,8 +200,19 @@ function samplesShown({ changed }: Comparison): Comparison['changed'] {
   });
 }
 
-function rowsText(outputs: readonly Json[]): string {
-  return JSON.stringify(outputs.length === 1 ? outputs[0] : outputs);
+/** The outputs of both, without the fields of their envelopes that are the same. */
+function differingParts(before: readonly Json[], after: readonly Json[]): [string, string] {
+  const sides = [before, after].map((outputs, side) =>
+    outputs.map((output, k) => {
+      const other = (side === 0 ? after : before)[k];
+      if (!isRow(output)) return output;
+      const differs = ([name, value]: [string, Json]): boolean =>
+        isRow(other) ? canonical(value) !== canonical(other[name]) : name === 'after';
+      return Object.fromEntries(Object.entries(output).filter(differs));
+    }),
+  );
+  const text = (side: readonly Json[]): string => JSON.stringify(side.length === 1 ? side[0] : side);
+  return [text(sides[0]!), text(sides[1]!)];
 }
 
 function jsonOf(result: Comparison): object {

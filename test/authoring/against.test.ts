@@ -71,8 +71,9 @@ it('compares with the last commit, its helper modules too, on captures, and show
   expect(git(p, 'status', '--porcelain')).toBe(before); // the repository was not touched
   const text = (await p.sluice(['test', 'sluice.json', '--against', 'captures'])).stdout;
   expect(text).toMatch(/1 fail now/);
-  expect(text).toMatch(/now: E_TRANSFORM_RUNTIME Error: five .*code\.js:5:25/);
+  expect(text).toMatch(/now: E_TRANSFORM_RUNTIME Error: five .*code\.js:5:26/);
   expect(text).toMatch(/- +"n": 2,\n[\s\S]*\+ +"n": 3,/);
+  expect(text).not.toContain('"ts_ms"'); // only what differs is shown
   expect(text).not.toContain('jane.doe@example.org');
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith('sluice-old-'))).toEqual([]);
 });
