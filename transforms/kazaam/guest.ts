@@ -33,9 +33,13 @@ export function kazaamGuest(library: Library): GuestLanguage {
         return kazaam.transform(input);
       } catch (thrown) {
         if (!(thrown instanceof KazaamError)) throw thrown;
-        const [line, column] = places[thrown.step ?? 0] ?? [1, 1];
+        const { step = 0 } = thrown;
+        const [line, column] = places[step] ?? [1, 1];
         // a module's script has one line before it
-        throw host.refuse('runtime', thrown.message, { place: [0, line + 1, column], code: thrown.type });
+        throw host.refuse('runtime', `step ${step + 1}: ${thrown.message}`, {
+          place: [0, line + 1, column],
+          code: thrown.type,
+        });
       }
     };
     // in JSON, tabs and line ends stand between values only; outside of the isolate, one text is one line

@@ -11,6 +11,7 @@ import { kazaamLibrary } from './library.ts';
 const VERSION = '1';
 
 type Library = typeof import('../kazaam-js/src/index.ts');
+type KazaamError = InstanceType<Library['KazaamError']>;
 type Settings = Omit<Program, 'places'>;
 
 export const kazaam: Language = {
@@ -27,7 +28,7 @@ export const kazaam: Language = {
       places = library.stepPlaces(settings.spec);
     } catch (thrown) {
       const place = thrown instanceof library.KazaamError ? start + (thrown.offset ?? 0) : 0;
-      throw syntaxError((thrown as Error).message, at(place));
+      throw syntaxError(stepMessage(thrown as Partial<KazaamError> & Error), at(place));
     }
     const program: Program = {
       ...settings,
@@ -75,6 +76,10 @@ function objectIn(source: string): Readonly<Record<string, unknown>> | null {
     return null;
   }
 }
+
+/** A list that is written in the manifest itself has no text of its own to point at: there the number of the step counts. */
+const stepMessage = ({ step, message }: Partial<KazaamError> & Error): string =>
+  step === undefined ? message : `step ${step + 1}: ${message}`;
 
 function syntaxError(message: string, at: ErrorPlace, fix?: string): SluiceError {
   return sluiceError('E_TRANSFORM_SYNTAX', { message, at, ...(fix === undefined ? {} : { fix }) });

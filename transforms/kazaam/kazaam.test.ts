@@ -76,14 +76,14 @@ describe('errors', () => {
     expect(failuresOf(result)).toEqual([[0, 'E_TRANSFORM_RUNTIME']]);
     const error = result.failed[0]!.error.toJSON();
     expect(error).toMatchObject({
-      message: 'RequiredError - Path does not exist',
+      message: 'step 2: RequiredError - Path does not exist',
       at: { file: 'spec.json', line: 12, column: 5 },
     });
     expect(rowsOf(result)).toEqual([{ a: 0 }]);
   });
 
   test.each([
-    ['[{"operation":"pass"},\n {"operation":"none"}]', 'SpecError - Invalid spec operation specified', 2, 2],
+    ['[{"operation":"pass"},\n {"operation":"none"}]', 'step 2: SpecError - Invalid spec operation specified', 2, 2],
     ['[{"operation":"pass"}\n x]', "invalid character 'x' after array element", 2, 2],
     ['[{"operation":"pass"},{"operation":"shift","spec":{"a":5}}]', 'Unknown type in message for key: a', 1, 23],
     ['[{"operation":"shift","spec":{"a":"b[x]"}}]', 'Unable to coerce index to integer: x', 1, 2],

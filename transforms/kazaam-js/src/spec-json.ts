@@ -27,7 +27,8 @@ export function parseSpecJson(text: string): Node {
   let at = 0;
 
   const fail = (where: string): never => {
-    const c = [...text.slice(at, at + 2)][0];
+    // behind the end Go sees a space; where one may stand, the end is what is wrong
+    const c = [...text.slice(at, at + 2)][0] ?? (NO_SPACE.test(where) ? ' ' : undefined);
     const error = syntaxError(
       c === undefined ? 'unexpected end of JSON input' : `invalid character ${quoted(c)} ${where}`,
     );
@@ -159,6 +160,8 @@ export function parseSpecJson(text: string): Node {
   if (at < text.length) fail('after top-level value');
   return root;
 }
+
+const NO_SPACE = /^in (?!string literal)|^after decimal point/;
 
 const isDigit = (c: string | undefined): boolean => c !== undefined && c >= '0' && c <= '9';
 

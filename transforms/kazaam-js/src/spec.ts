@@ -105,7 +105,7 @@ function setMember(step: Draft, name: string, node: Node): void {
       step.configured = true;
       // a second `spec` adds to the first
       const members = optional<Members>(node, 'object', 'spec', 'map[string]interface {}');
-      step.spec = members === null ? null : new Map([...(step.spec ?? []), ...objectOf(members)]);
+      step.spec = members === null ? null : new Map([...(step.spec ?? []), ...numbersChecked(members)]);
       return;
     }
     case 'require':
@@ -123,6 +123,16 @@ function setMember(step: Draft, name: string, node: Node): void {
     case 'converters':
       step.converters = node.kind === 'object' ? objectOf(node.members) : null;
       return;
+  }
+}
+
+/** @throws KazaamError for a number that no double holds, with the name of the member */
+function numbersChecked(members: Members): SpecObject {
+  try {
+    return objectOf(members);
+  } catch (error) {
+    const { message } = error as KazaamError;
+    throw new KazaamError('SpecError', message.replace('value of type', 'struct field specInt.spec of type'));
   }
 }
 
