@@ -74,8 +74,12 @@ const QUICK: Readonly<Record<string, Kind>> = Object.fromEntries(
     .map((name) => [name, 'plain']),
 );
 
-/** @throws NotCompiled */
-export function compileTree(tree: JsonataNode, constants: readonly string[]): Compilation {
+/**
+ * `careful`: the code evaluates every part of a constructor, also after one has failed, and so knows whether the failure is the
+ * only one. It is slower, and run for events that failed.
+ * @throws NotCompiled
+ */
+export function compileTree(tree: JsonataNode, constants: readonly string[], careful = false): Compilation {
   let next = 0;
   const fresh = (prefix: string): string => `${prefix}${next++}`;
   const hoisted: string[] = [];
@@ -259,7 +263,11 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
     const values = items.map((item) => write(item, place).js);
     const nested = items.map((item) => item.value === '[');
     const marks = nested.includes(true) ? once('n', JSON.stringify(nested)) : 'null';
-    return any(`array([${values.join(', ')}], ${marks}, ${node.consarray === true})`);
+    const list =
+      careful && values.length > 1
+        ? `all([${values.map((one) => `() => (${one})`).join(', ')}])`
+        : `[${values.join(', ')}]`;
+    return any(`array(${list}, ${marks}, ${node.consarray === true})`);
   }
 
   function writeCondition(node: JsonataNode, place: Place): Code {
@@ -422,9 +430,9 @@ export function compileTree(tree: JsonataNode, constants: readonly string[]): Co
     const general = (context: string, where: Place): string => {
       const keyFunctions = pairs.map(([key]) => step(where, (inner) => write(key, inner).js));
       const valueFunctions = pairs.map(([, value]) => step(where, (inner) => write(value, inner).js));
-      return `group(${context}, [${keyFunctions.join(', ')}], [${valueFunctions.join(', ')}], ${at(group)})`;
+      return `group(${context}, [${keyFunctions.join(', ')}], [${valueFunctions.join(', ')}], ${at(group)}, ${careful})`;
     };
-    if (!fixed || js !== place.c || pairs.length === 0) return general(js, place);
+    if (careful || !fixed || js !== place.c || pairs.length === 0) return general(js, place);
     if (!place.single && place.twice >= MOST_TWICE) return general(js, place);
     // an object of constant keys, on a context that is no array: its values straight away
     const same = { ...place, root: false, single: true };

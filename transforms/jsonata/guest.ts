@@ -22,6 +22,8 @@ export interface Program {
   readonly lane: 'compiled' | 'interpreted' | 'reference';
   /** In the compiled lane. */
   readonly js: string | null;
+  /** The same, for events that failed where several parts may; null: there are no such places. */
+  readonly careful: string | null;
   /** JSON text. */
   readonly constants: string;
   readonly traits: Pick<Traits, 'parallel' | 'clock' | 'dice' | 'event' | 'functions'>;
@@ -31,6 +33,7 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
   type Bindings = Record<string, unknown>;
   type Expression = { evaluate(input: unknown, bindings: Bindings): unknown };
   type Module = ((expression: string) => Expression) & { readonly internals: Library };
+  type Compiled = (context: unknown, root: unknown, event: () => unknown) => unknown;
   interface JsonataError {
     readonly code?: unknown;
     readonly position?: unknown;
@@ -72,7 +75,7 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
   };
 
   return (text, host) => {
-    const { expression, lane, js, constants, traits } = JSON.parse(text) as Program;
+    const { expression, lane, js, careful, constants, traits } = JSON.parse(text) as Program;
 
     // The library asks for the time of every evaluation. Of an expression that never shows it, this would have all heads sent.
     class Still extends Date {
@@ -103,13 +106,10 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     const sync = parts.sync === null ? null : load(parts.sync);
     const interpreted = sync?.(expression);
     const runtime = js === null ? null : makeRuntime(sync!.internals);
-    const compiled =
-      runtime === null
-        ? null
-        : (evaluate(js!) as (r: Runtime, k: unknown) => (c: unknown, root: unknown, event: () => unknown) => unknown)(
-            runtime,
-            JSON.parse(constants),
-          );
+    const made = (code: string): Compiled =>
+      (evaluate(code) as (r: Runtime, k: unknown) => Compiled)(runtime!, JSON.parse(constants));
+    const compiled = js === null ? null : made(js);
+    let carefully: Compiled | undefined;
     let reference: Expression | undefined;
     if (lane === 'reference') reference = load(parts.reference)(expression);
 
@@ -151,9 +151,22 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     };
 
     const isStack = (thrown: unknown): boolean => thrown instanceof RangeError && /call stack/.test(thrown.message);
+    const isCoded = (thrown: unknown): boolean =>
+      typeof (thrown as JsonataError | null)?.code === 'string' && !isStack(thrown);
     /** An error that is certain to be the reference's too. */
-    const isFinal = (thrown: unknown): boolean =>
-      !traits.parallel && typeof (thrown as JsonataError | null)?.code === 'string' && !isStack(thrown);
+    const isFinal = (thrown: unknown): boolean => !traits.parallel && isCoded(thrown);
+    /** The error of an event that failed in the compiled code, if it is certain. */
+    const certain = (thrown: unknown, input: unknown, event: () => unknown): unknown => {
+      if (!isCoded(thrown)) return null;
+      if (careful === null) return thrown;
+      carefully ??= made(careful);
+      try {
+        carefully(wrap(input), input, event);
+      } catch (again) {
+        if (isCoded(again)) return again;
+      }
+      return null;
+    };
 
     // The position is behind the token that failed; the place is the token's.
     const placeOf = ({ position, token }: JsonataError): readonly [number, number, number] => {
@@ -205,7 +218,8 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
             return finish(compiled(wrap(input), input, event));
           } catch (thrown) {
             if (thrown instanceof Error && !(thrown instanceof RangeError) && 'why' in thrown) throw thrown;
-            if (isFinal(thrown)) throw refusal(thrown);
+            const error = certain(thrown, input, event);
+            if (error !== null) throw refusal(error);
             host.deopt();
             again();
           }

@@ -63,20 +63,29 @@ export function programOf(
 ): { readonly program: Program; readonly why: string | null } {
   const text = JSON.stringify(constants);
   if (depthOf(tree) > DEEPEST) {
-    const program = { expression, constants: text, traits: UNKNOWN, js: null, lane: 'reference' as const };
+    const program = {
+      expression,
+      constants: text,
+      traits: UNKNOWN,
+      js: null,
+      careful: null,
+      lane: 'reference' as const,
+    };
     return { program, why: `it is nested more than ${DEEPEST} levels` };
   }
   const traits = traitsOf(tree, engine.isFunction);
-  const base = { expression, constants: text, traits, js: null };
+  const base = { expression, constants: text, traits, js: null, careful: null };
   const why = lane === 'reference' ? '`lane: reference`' : referenceOnly(engine, traits);
   if (why !== null) return { program: { ...base, lane: 'reference' }, why };
   const interpreted = (reason: string) => ({ program: { ...base, lane: 'interpreted' as const }, why: reason });
   if (!COMPILED_VERSIONS.includes(engine.version)) return interpreted(`jsonata@${engine.version} is not compiled`);
   if (/_jsonata_|tupleStream|outerWrapper|__proto__/.test(text)) return interpreted('a constant has a reserved key');
   try {
-    const { js } = compileTree(tree, Object.keys(constants));
+    const names = Object.keys(constants);
+    const { js } = compileTree(tree, names);
     if (js.length > LONGEST) return interpreted('it is too long');
-    return { program: { ...base, lane: 'compiled', js }, why: null };
+    const careful = traits.parallel ? compileTree(tree, names, true).js : null;
+    return { program: { ...base, lane: 'compiled', js, careful }, why: null };
   } catch (thrown) {
     if (thrown instanceof NotCompiled) return interpreted(thrown.message);
     throw thrown;

@@ -391,8 +391,34 @@ export function runtime(lib: Library) {
     return isArray(item) ? item : seq(item);
   };
 
+  /**
+   * The parts of a constructor where one may fail. The reference evaluates them side by side and gives the first failure in time:
+   * of failures that differ, that is known only there.
+   */
+  const all = (parts: readonly (() => unknown)[]): unknown[] => {
+    const values: unknown[] = [];
+    let first: { readonly code?: unknown } | null = null;
+    for (let i = 0; i < parts.length; i++) {
+      try {
+        values[i] = parts[i]!();
+      } catch (thrown) {
+        const error = thrown as { readonly code?: unknown };
+        if (typeof error.code !== 'string' || (first !== null && first.code !== error.code)) throw deopt;
+        first ??= error;
+      }
+    }
+    if (first !== null) throw first;
+    return values;
+  };
+
   /** evaluateGroupExpression(); an object constructor is a group over its context. */
-  const group = (context: unknown, keys: readonly Key[], values: readonly Step[], position: unknown): unknown => {
+  const group = (
+    context: unknown,
+    keys: readonly Key[],
+    values: readonly Step[],
+    position: unknown,
+    careful: boolean,
+  ): unknown => {
     let items = isArray(context) ? (context as unknown[]) : [context];
     if (items.length === 0) {
       if (!isSeq(items)) throw deopt; // the reference then puts an item into an array that may be the document's
@@ -415,11 +441,13 @@ export function runtime(lib: Library) {
       }
     }
     const out = Object.create(null) as Record<string, unknown>;
-    for (const key of Object.keys(groups)) {
+    const names = Object.keys(groups);
+    const parts = names.map((key) => {
       const { data, pair } = groups[key]!;
-      const value = values[pair]!(data);
-      if (value !== undefined) out[key] = value;
-    }
+      return () => values[pair]!(data);
+    });
+    const found = careful ? all(parts) : parts.map((part) => part());
+    for (let i = 0; i < names.length; i++) if (found[i] !== undefined) out[names[i]!] = found[i];
     return out;
   };
   /** An object of constant keys whose context is no array, when some values are missing. */
@@ -721,6 +749,7 @@ export function runtime(lib: Library) {
     filter,
     pickAt,
     group,
+    all,
     sparse,
     array,
     sort,
