@@ -149,6 +149,15 @@ streams:
     ]);
   });
 
+  it('warns of a state that a language cannot keep', async () => {
+    const rule = '{ id: k, type: jsonata, expression: "$", state: keep }';
+    const all = { ...languages, names: ['javascript', 'jsonata'] };
+    const text = small.replace('version: 1\n', `version: 1\ntransformations: [${rule}]\n`);
+    const { findings } = await load(text, { languages: all });
+    const state = ['E_MANIFEST_NO_EFFECT', '/transformations/0/state', 'warning'];
+    expect(findings.map((each) => [each.code, each.at?.pointer, each.severity])).toContainEqual(state);
+  });
+
   it('has room for anchors under x- keys, and merges them', async () => {
     const text = `version: 1
 x-defaults: &policy { initial_delay: 1s, max_delay: 2s }

@@ -71,6 +71,9 @@ async function languageRule(
     work.noEffect(`${pointer}/images`, '`images` has no effect in `scope: event`', 'leave it out');
   }
   if (plugin === undefined) checkJsonataKeys(work, pointer, type, own);
+  if ((type === 'jsonata' || type === 'kazaam') && Object.hasOwn(work.raw(pointer) as object, 'state')) {
+    work.noEffect(`${pointer}/state`, `\`state\` has no effect: \`${type}\` keeps none`, 'leave it out');
+  }
   const source = await sourceOf(work, pointer, type, own);
   if (source === null || written.id === undefined) return null;
   const typescript = type === 'javascript' && /^\.[mc]?ts$/.test(extname(source.file));
