@@ -114,6 +114,7 @@ describe('extensions', () => {
     ['n | add', 'SpecError'],
     ['n | div 0', 'SpecError'],
     ['n | nothing', 'SpecError'],
+    ['s | split', 'SpecError'],
     ['n | regex nothing', 'SpecError'],
     ['s | substr 0 9', 'ParseError'],
     ['s | ston', 'ParseError'],

@@ -24,8 +24,11 @@ export interface ConverterRules {
 export function compileConverter(name: string, args: string, rules: ConverterRules): Converter {
   const make = CONVERTERS.get(name);
   if (make === undefined) throw specError(`there is no converter "${name}"`);
+  if (args === '' && NEEDS_ARGUMENT.has(name)) throw specError(`${name} needs an argument`);
   return make(args, rules);
 }
+
+const NEEDS_ARGUMENT: ReadonlySet<string> = new Set(['format', 'join', 'mapped', 'regex', 'split']);
 
 type Make = (args: string, rules: ConverterRules) => Converter;
 
