@@ -148,11 +148,11 @@ const cases: readonly Case[] = [
     line: 5,
   },
   {
-    name: 'a language that waits for a later version',
-    text: `${GOOD}    transformations: [t]\ntransformations:\n  - { id: t, type: kazaam, specification: [] }\n`,
+    name: 'a setting that waits for a later version',
+    text: `${GOOD}service: { hot_reload: true }\n`,
     code: 'E_NOT_BUILT',
     says: /not built yet/,
-    line: 8,
+    line: 6,
   },
 ];
 
