@@ -16,9 +16,6 @@ export const FLAGS = [
   '--no-warnings',
 ];
 
-// A young generation that holds the garbage of a slice: isolated-vm gives an isolate 2 MiB, and collects a dozen times a slice.
-const COLLECTION = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
-
 // Nothing of the parent's. The last two keep glibc from giving the memory of each slice back and taking it anew page by
 // page, which costs a tenth of the time of a small transform; other C libraries do not look at them.
 export const ENVIRONMENT = {
@@ -64,7 +61,7 @@ export function howToLaunch(): Launch {
   const addon = folders('isolated-vm', entry);
   found ??= offered(entry);
   const prefix = found.flatMap(([, words]) => words);
-  const node = [process.execPath, ...FLAGS, ...COLLECTION, ...rights(entry, addon), entry, ...addon.slice(-1)];
+  const node = [process.execPath, ...FLAGS, ...rights(entry, addon), entry, ...addon.slice(-1)];
   const [command, ...args] = [...prefix, ...node];
   return {
     command: command!,
