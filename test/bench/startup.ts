@@ -1,20 +1,16 @@
 // (f) From the start of the process to its first event on standard output, of the package as it is built: a file of one row,
 // a JavaScript transform, the console sink. What a first run remembers (compiled modules, the sandbox's canaries) is there.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copyProject } from '../project-copy.ts';
 import { here } from './processes.ts';
 import { benchRow } from './rows.ts';
 import { median } from './table.ts';
 
 /** The milliseconds to the first event, and those of `node -e 0` in the same rounds. */
-export async function startFigures(rounds: number): Promise<string> {
-  using project = copyProject();
-  const built = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: project.at(), encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(built.stderr);
+export async function startFigures(cli: string, rounds: number): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   try {
     await writeFile(join(dir, 'rows.ndjson'), `${JSON.stringify(benchRow(1))}\n`);
@@ -35,7 +31,7 @@ export async function startFigures(rounds: number): Promise<string> {
     const start = async (): Promise<number> => {
       await rm(join(dir, '.sluice', 'state.db'), { force: true }); // from the beginning, with the rest of the state
       for (const end of ['-wal', '-shm']) await rm(join(dir, '.sluice', `state.db${end}`), { force: true });
-      return firstOutput([project.at('dist/core/cli/main.js'), 'run', file, '--quiet']);
+      return firstOutput([cli, 'run', file, '--quiet']);
     };
     await start();
     await start();

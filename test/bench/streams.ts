@@ -1,4 +1,5 @@
-// File to file through the real command line, start-up included, against the plain one-thread loop on the same file:
+// File to file through the command line of the built package, start-up included, against the plain one-thread loop on the same
+// file (the proof that the sandbox holds here is made once, before):
 //   (c) with a JavaScript transform in the sandbox, (d) without a transform; and, against a clean run of its own:
 //   (e) with 1 % and 50 % of the events failing, each a durable dead letter.
 // Candidates alternate round by round. What comes out is compared with the loop's output in every round.
@@ -31,7 +32,7 @@ const CANDIDATES = {
 } satisfies Record<string, Candidate>;
 
 /** @throws when an output is not what it must be */
-export async function streamFigures({ rows, rounds }: Options): Promise<Figure[]> {
+export async function streamFigures(cli: string, { rows, rounds }: Options): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   try {
     const input = join(dir, 'rows.ndjson');
@@ -40,7 +41,7 @@ export async function streamFigures({ rows, rounds }: Options): Promise<Figure[]
     const first = join(dir, 'plain.ndjson');
     await plain(first);
     const expected = { js: await hashOf(first), none: await hashOf(input) };
-    await costOf(await sluice(dir, input, CANDIDATES.js)); // fills the cache of compiled modules
+    await costOf(await sluice(cli, dir, input, CANDIDATES.js)); // fills the cache of compiled modules
     const costs: Record<'plain' | 'again' | keyof typeof CANDIDATES, Cost[]> = {
       plain: [],
       again: [],
@@ -54,7 +55,7 @@ export async function streamFigures({ rows, rounds }: Options): Promise<Figure[]
       costs.again.push(await plain(first));
       for (const name of ['js', 'none', 'percent', 'half'] as const) {
         const candidate = CANDIDATES[name];
-        const cost = await costOf(await sluice(dir, input, candidate));
+        const cost = await costOf(await sluice(cli, dir, input, candidate));
         if (name === 'js' || name === 'none') {
           if ((await hashOf(join(dir, name, 'out.ndjson'))) !== expected[name])
             throw new Error(`${name}: wrong output`);
@@ -84,13 +85,15 @@ export async function streamFigures({ rows, rounds }: Options): Promise<Figure[]
   }
 }
 
-async function sluice(dir: string, input: string, { name, poison }: Candidate): Promise<string[]> {
+async function sluice(cli: string, dir: string, input: string, { name, poison }: Candidate): Promise<string[]> {
   const own = join(dir, name);
-  await rm(own, { recursive: true, force: true });
+  const state = join(dir, 'state.db'); // the proof is kept beside it
+  for (const old of [own, state, `${state}-wal`, `${state}-shm`]) await rm(old, { recursive: true, force: true });
   await mkdir(own);
   const transformation = { id: 'mutate', type: 'javascript', ...(await codeOf(poison)) };
   const manifest = {
     version: 1,
+    service: { state: { type: 'sqlite', path: state } },
     ...(poison === null ? {} : { transformations: [transformation] }),
     streams: [
       {
@@ -104,7 +107,7 @@ async function sluice(dir: string, input: string, { name, poison }: Candidate): 
   };
   const file = join(own, 'sluice.json');
   await writeFile(file, JSON.stringify(manifest));
-  return ['--conditions=source', here('../../core/cli/main.ts'), 'run', file, '--quiet', '--json'];
+  return [cli, 'run', file, '--quiet', '--json'];
 }
 
 async function codeOf(poison: number | null): Promise<{ file: string } | { code: string }> {
