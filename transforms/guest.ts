@@ -125,10 +125,18 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
 
     const write = (value: unknown): string => {
       let text: string | undefined;
+      let lost = false;
       try {
         text = stringify(value);
+        lost =
+          typeof value === 'object' &&
+          value !== null &&
+          text !== undefined &&
+          indexOf(text, 'null', 0) >= 0 &&
+          lossy(value, () => lossySlow(value));
       } catch (thrown) {
-        if (thrown instanceof RangeError)
+        // V8 throws a RangeError for both: no stack left, and a text longer than it can hold
+        if (thrown instanceof RangeError && indexOf(String(thrown.message), 'call stack', 0) >= 0)
           throw host.refuse('depth', 'the result is nested too deep to be written as JSON');
         const why = thrown instanceof Error ? `: ${String(thrown.message).slice(0, 500)}` : '';
         throw host.refuse('output', `the result cannot be written as JSON${why}`);
@@ -136,14 +144,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       if (text === undefined) throw host.refuse('output', `the result is no JSON, but ${kindOf(value)}`);
       if (typeof value === 'number' && !finite(value))
         throw host.refuse('output', `the result is ${value}, which JSON cannot say`);
-      if (
-        typeof value === 'object' &&
-        value !== null &&
-        indexOf(text, 'null', 0) >= 0 &&
-        lossy(value, () => lossySlow(value))
-      ) {
-        throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');
-      }
+      if (lost) throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');
       return text;
     };
 

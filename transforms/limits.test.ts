@@ -231,6 +231,25 @@ test('depth: of the row and of the result, exactly', async () => {
   expect(failuresOf(deep)).toEqual([[1, 'E_TRANSFORM_DEPTH']]);
 });
 
+test('what is too deep or too long to be written as JSON at all is told apart, and so is what a toJSON throws', async () => {
+  const result = await run(
+    `export default (row) => {
+      if (row.id === 1) { let deep = null; for (let i = 0; i < 1e5; i++) deep = [deep]; return { deep } }
+      if (row.id === 2) { const sparse = []; sparse[4294967294] = 1; return { sparse } }
+      if (row.id === 3) return { toJSON() { throw new RangeError('out of stock') } };
+      return row;
+    }`,
+    batchOfIds(5),
+    { limits: { timeout: 2000 } },
+  );
+  expect(result.failed.map(({ index, error }) => [index, error.code, error.message])).toEqual([
+    [1, 'E_TRANSFORM_DEPTH', 'the result is nested too deep to be written as JSON'],
+    [2, 'E_TRANSFORM_OUTPUT', 'the result cannot be written as JSON: Invalid string length'],
+    [3, 'E_TRANSFORM_OUTPUT', 'the result cannot be written as JSON: out of stock'],
+  ]);
+  expect(rowsOf(result).map((row) => row!['id'])).toEqual([0, 4]);
+});
+
 test('an event is not blamed for what another program did to the process they shared', async () => {
   await using bad = await transform(
     'export default (row) => { if (row.id === 1) Array.prototype.reverse.call({ length: 2 ** 53 - 1 }); return row }',
