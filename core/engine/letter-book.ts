@@ -3,11 +3,9 @@
 // another one now), and when one is superseded (a later event of its key was ok at a keyed sink).
 // Costs nothing while there are none.
 
-import type { EventBatch } from '../event.ts';
-import { keyTexts } from '../key-order.ts';
 import type { DeadLetterMark, NewDeadLetter, PendingLetter, Place, StateStore } from '../state/store.ts';
-import { canonical } from '../values.ts';
-import { letterSize } from './letters.ts';
+import { type LetterIndex, letterIndex, letterName } from './letter-index.ts';
+import { keysOf, letterSize, sinkKeysOf } from './letters.ts';
 import type { Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
@@ -48,38 +46,19 @@ export async function openLetterBook(
   await store.reviveLetters(stream, covered);
   // By the id of the source event: letters of before this session, whose events can come again.
   const before = new Map<string, Map<string, PendingLetter>>();
-  const byKey = new Map<string, Map<string, PendingLetter>>();
-  const keySlots = new Map<string, string>();
+  const pending = letterIndex();
   let bytes = await store.deadLetterBytes(stream);
 
   let entered = covered;
 
   const rememberBefore = (letter: PendingLetter): void => {
     const letters = before.get(letter.source_event_id) ?? new Map<string, PendingLetter>();
-    letters.set(eventSlot(letter.place, letter.event_id), letter);
+    letters.set(letterName(letter.place, letter.event_id), letter);
     before.set(letter.source_event_id, letters);
-  };
-  const rememberKey = (letter: PendingLetter): void => {
-    if (letter.key === null || !keyed) return;
-    const name = eventSlot(letter.place, letter.event_id);
-    const slot = keySlot(letter.place, letter.table, letter.key);
-    const letters = byKey.get(slot) ?? new Map<string, PendingLetter>();
-    letters.set(name, letter);
-    byKey.set(slot, letters);
-    keySlots.set(name, slot);
-  };
-  const forget = (place: Place, eventId: string): void => {
-    const name = eventSlot(place, eventId);
-    const slot = keySlots.get(name);
-    if (slot === undefined) return;
-    keySlots.delete(name);
-    const letters = byKey.get(slot);
-    letters?.delete(name);
-    if (letters?.size === 0) byKey.delete(slot);
   };
   for (const letter of await store.pendingLetters(stream)) {
     rememberBefore(letter);
-    rememberKey(letter);
+    if (keyed) pending.add(letter);
   }
 
   return {
@@ -92,8 +71,8 @@ export async function openLetterBook(
     add(letter) {
       const size = letterSize(letter);
       bytes += size;
-      before.get(letter.source_event_id)?.delete(eventSlot(letter.place, letter.event_id)); // it failed there again
-      rememberKey(inShort(letter));
+      before.get(letter.source_event_id)?.delete(letterName(letter.place, letter.event_id)); // it failed there again
+      if (keyed) pending.add(inShort(letter));
       return size;
     },
     async recount(held) {
@@ -103,10 +82,10 @@ export async function openLetterBook(
       entered += group.count;
     },
     superseded(slot, group, isOk, before = entered) {
-      if (byKey.size === 0 || !slot.sink.keyed) return [];
+      if (pending.size === 0 || !slot.sink.keyed) return [];
       const found = new Map<string, PendingLetter>();
       for (let j = 0; j < group.out.length; j++) {
-        if (isOk(j)) look(slot, group, j, before + group.originOf(j) + 1, byKey, found);
+        if (isOk(j)) findSuperseded(pending, slot, group, j, before + group.originOf(j) + 1, found);
       }
       return toMarks(stream, 'superseded', found).map((mark) => ({ ...mark, superseded_by: before + group.count }));
     },
@@ -137,54 +116,39 @@ export async function openLetterBook(
     marked(marks) {
       for (const mark of marks) {
         if (mark.ids !== undefined) continue;
-        for (const id of mark.event_ids) forget(mark.place, id);
+        for (const id of mark.event_ids) pending.delete(mark.place, id);
       }
     },
   };
 }
 
 // Not the rest of a letter: its texts are large.
-function inShort({ place, event_id, source_event_id, table, key, entered }: PendingLetter): PendingLetter {
-  return { place, event_id, source_event_id, table, key, entered };
+function inShort({ place, event_id, source_event_id, table, keys, entered }: PendingLetter): PendingLetter {
+  return { place, event_id, source_event_id, table, keys, entered };
 }
 
-function look(
+function findSuperseded(
+  pending: LetterIndex,
   slot: Slot,
   group: Group,
   j: number,
   entered: number,
-  byKey: ReadonlyMap<string, ReadonlyMap<string, PendingLetter>>,
   found: Map<string, PendingLetter>,
 ): void {
-  const table = group.out.table(j);
-  const source = group.sourceOf(j);
-  for (const key of keyTexts(group.out, j, slot.sink.key) ?? []) {
-    supersede(byKey.get(keySlot({ kind: 'sink', id: slot.id }, table, key)), group.out.id(j), entered, found);
-  }
-  for (const key of sourceKeys(source.batch, source.index)) {
-    supersede(byKey.get(keySlot(null, table, key)), source.batch.id(source.index), entered, found);
-  }
-}
-
-function supersede(
-  letters: ReadonlyMap<string, PendingLetter> | undefined,
-  id: string,
-  entered: number,
-  found: Map<string, PendingLetter>,
-): void {
-  for (const [name, letter] of letters ?? []) {
-    if (letter.entered < entered && !sameLine(id, letter.event_id)) found.set(name, letter);
-  }
+  const { batch, index } = group.sourceOf(j);
+  const add = (letters: Iterable<readonly [string, PendingLetter]>, id: string): void => {
+    for (const [name, letter] of letters) {
+      if (letter.entered < entered && !sameLine(id, letter.event_id)) found.set(name, letter);
+    }
+  };
+  add(pending.meeting(slot.id, group.out.table(j), sinkKeysOf(group.out, j, slot.sink.key)), group.out.id(j));
+  // what failed before the sinks is superseded by what happens at any of them
+  add(pending.meeting(null, batch.table(index), keysOf(batch, index)), batch.id(index));
 }
 
 // One descends from the other, or they are one.
 function sameLine(id: string, from: string): boolean {
   return id === from || id.startsWith(`${from}/`) || from.startsWith(`${id}/`);
-}
-
-function sourceKeys(batch: EventBatch, i: number): string[] {
-  const keys = [batch.key(i), batch.oldKey(i)];
-  return keys.flatMap((key) => (key === null ? [] : [canonical(key)]));
 }
 
 function toMarks(
@@ -200,13 +164,4 @@ function toMarks(
     byPlace.set(name, entry);
   }
   return [...byPlace.values()].map(({ place, ids }) => ({ status, stream, place, event_ids: ids }));
-}
-
-// Everything that failed before the sinks is one place here: it is superseded by what happens at any sink.
-function eventSlot(place: Place | null, id: string): string {
-  return place?.kind === 'sink' ? `sink ${place.id} ${id}` : `chain ${id}`;
-}
-
-function keySlot(place: Place | null, table: string, key: string): string {
-  return place?.kind === 'sink' ? `sink ${place.id} ${table} ${key}` : `chain ${table} ${key}`;
 }

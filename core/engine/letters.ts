@@ -3,7 +3,9 @@
 import { envelopeText } from '../batch.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';
+import { keyTexts } from '../key-order.ts';
 import type { TransformIdentity } from '../languages.ts';
+import type { KeySpec } from '../sink-key.ts';
 import type { NewDeadLetter, Place } from '../state/store.ts';
 import { letterBytes } from '../state/tables.ts';
 import { canonical } from '../values.ts';
@@ -18,8 +20,8 @@ export interface LetterParts {
   /** The input of the step that failed; absent where it is the source event itself. */
   readonly input?: { readonly batch: EventBatch; readonly index: number };
   readonly transform?: { readonly id: string; readonly identity: TransformIdentity };
-  /** Canonical text of the key that the place orders by; by default that of the event's own key. */
-  readonly key?: string | null;
+  /** Of a sink: the keys that it orders the output by. Before the sinks: those of the source event. */
+  readonly keys?: readonly string[] | null;
 }
 
 /** A letter as the place makes it where its event fails; the writer knows how many events had entered. */
@@ -36,7 +38,7 @@ export function letterOf(parts: LetterParts): Letter {
     event_id: at.batch.id(at.index),
     source_event_id: batch.id(index),
     table: unreadable === undefined ? batch.table(index) : (unreadable.table ?? ''),
-    key: unreadable === undefined ? (parts.key === undefined ? keyText(at.batch, at.index) : parts.key) : null,
+    keys: unreadable !== undefined ? [] : parts.keys === undefined ? keysOf(batch, index) : parts.keys,
     event: unreadable === undefined ? envelopeText(batch, index) : unreadable.raw,
     columns: unreadable === undefined ? columnsText(batch.columns(batch.table(index))) : null,
     input: parts.input === undefined ? null : envelopeText(parts.input.batch, parts.input.index),
@@ -52,7 +54,8 @@ export function letterOf(parts: LetterParts): Letter {
 
 /** How many bytes a letter takes in the store: what dead_letters.max_bytes counts. */
 export function letterSize(letter: Letter): number {
-  return letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error), letter.columns);
+  const { event, input, keys, error, columns } = letter;
+  return letterBytes(event, input, keys && JSON.stringify(keys), JSON.stringify(error), columns);
 }
 
 // The columns of a table are one array for many events: written once.
@@ -65,11 +68,18 @@ function columnsText(columns: readonly Column[]): string | null {
   return text;
 }
 
-function keyText(batch: EventBatch, i: number): string | null {
+/** The source's own keys of an event, as canonical texts: two after a key change, null for a barrier of its table. */
+export function keysOf(batch: EventBatch, i: number): readonly string[] | null {
+  if (batch.op(i) === 't') return null;
   try {
-    const key = batch.key(i);
-    return key === null ? null : canonical(key);
+    return [batch.key(i), batch.oldKey(i)].flatMap((key) => (key === null ? [] : [canonical(key)]));
   } catch {
-    return null; // the row does not parse: such an event has no key, and nothing supersedes its letter
+    return []; // the row does not parse: such an event has no key, and nothing supersedes its letter
   }
+}
+
+/** The keys that a sink orders an output by, in the same form. */
+export function sinkKeysOf(batch: EventBatch, i: number, spec: KeySpec): readonly string[] | null {
+  if (batch.op(i) === 't') return null;
+  return keyTexts(batch, i, spec) ?? [];
 }

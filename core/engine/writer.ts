@@ -10,7 +10,6 @@ import { batchOf } from '../batch.ts';
 import { type Checkpoint, type Gap, type Ledger, type Parked, seal } from '../checkpoint.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { ChangeEvent } from '../event.ts';
-import { keyTexts } from '../key-order.ts';
 import type { HomeTransaction } from '../plugin.ts';
 import type { DeadLetter, DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
 import type { Json, Row } from '../values.ts';
@@ -19,9 +18,9 @@ import { type DeliverParts, deliver, type SlotOutcome } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
-import { type Letter, type LetterParts, letterOf } from './letters.ts';
+import { type Letter, type LetterParts, letterOf, sinkKeysOf } from './letters.ts';
 import { noProgress } from './settle.ts';
-import { addCounts, flushSlot, type Slot } from './slot.ts';
+import { addCounts, flushSlot, type Missed, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 /** Letters of an open transaction go to the store when they take more than this. */
@@ -68,6 +67,13 @@ export interface Writer {
   abandon(): Promise<void>;
 }
 
+/** A sink that was away took its probe. */
+interface Returned {
+  readonly slot: Slot;
+  readonly missed: Missed;
+  readonly delivered: ReadonlySet<number>;
+}
+
 export function openWriter(parts: WriterParts): Writer {
   let checkpoint = parts.checkpoint;
   let ledger: Ledger = noEvents;
@@ -75,7 +81,7 @@ export function openWriter(parts: WriterParts): Writer {
   let letterBytes = 0;
   let marks: DeadLetterMark[] = [];
   // Of sinks that came back: durable no earlier than the state that covers what their probes wrote.
-  let returned: DeadLetterMark[] = [];
+  let returned: Returned[] = [];
   let transaction: HomeTransaction | null = null;
   const home = parts.slots.find((slot) => slot.role === 'home');
 
@@ -88,18 +94,22 @@ export function openWriter(parts: WriterParts): Writer {
     transaction: begin,
     entered: () => parts.book.entered,
     returned(slot, missed, delivered) {
-      const place: Place = { kind: 'sink', id: slot.id };
-      returned.push({
-        status: 'resolved',
-        stream: parts.stream,
-        place,
-        event_ids: [...delivered].map((j) => missed.group.out.id(j)),
-      });
-      // Earlier letters of the same keys are older than what it has now.
-      returned.push(...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.entered));
+      returned.push({ slot, missed, delivered });
       parts.sinkReturned(slot);
     },
   };
+  /** Marks of what a probe delivered: that it did, and that earlier letters of the same keys are older than what is there now. */
+  const marksOf = ({ slot, missed, delivered }: Returned): DeadLetterMark[] => [
+    {
+      status: 'resolved',
+      stream: parts.stream,
+      place: { kind: 'sink', id: slot.id },
+      event_ids: [...delivered].map((j) => missed.group.out.id(j)),
+    },
+    ...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.entered),
+  ];
+  // closed, or of a sink that the manifest has no more
+  const isSettled = (gap: Gap): boolean => gap.to !== null || !parts.slots.some((slot) => slot.id === gap.sink);
   const hasRoom = (): boolean => parts.book.bytes < parts.maxLetterBytes;
   // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
   let made: NewDeadLetter[] = [];
@@ -131,10 +141,10 @@ export function openWriter(parts: WriterParts): Writer {
     return deadLettered;
   };
 
-  /** Returns the outputs that are missed and have no room among the dead letters. */
-  const recordOutcome = (group: Group, outcome: SlotOutcome): readonly number[] => {
+  /** `rejected`: how many have their letters already. Returns the missed outputs that have no room among the dead letters. */
+  const recordOutcome = (group: Group, outcome: SlotOutcome, rejected: number): readonly number[] => {
     const { slot, progress, missed } = outcome;
-    let deadLettered = holdRejected(group, outcome);
+    let deadLettered = rejected;
     const skipped = progress.exceptions.size - deadLettered;
     const lost: number[] = [];
     for (const j of missed) {
@@ -209,12 +219,16 @@ export function openWriter(parts: WriterParts): Writer {
         for (const outcome of outcomes) markPassed(group, outcome, replay.letter.entered - 1);
         return outcomes;
       }
-      const lost = new Map(outcomes.map((outcome) => [outcome.slot.id, recordOutcome(group, outcome)]));
+      // What must have room comes first; what an absent sink missed may become a gap.
       let start = parts.book.entered;
       for (const work of group.works) {
         for (const { letter, source } of work.failures) if (letter !== null) hold(letter, start + source + 1);
         start += work.input.length;
       }
+      const rejected = outcomes.map((outcome) => holdRejected(group, outcome));
+      const lost = new Map(
+        outcomes.map((outcome, k) => [outcome.slot.id, recordOutcome(group, outcome, rejected[k]!)]),
+      );
       inSourceOrder();
       for (const outcome of outcomes) markPassed(group, outcome);
       marks.push(...parts.book.resolved(group, lost));
@@ -245,22 +259,22 @@ export function openWriter(parts: WriterParts): Writer {
       await sendLetters(replay);
       const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
       // One that could not be restored holds what nobody covers: its flush would make that the state.
-      for (const slot of parts.slots) if (slot.dirty && !slot.stale) await flush(slot);
+      for (const slot of parts.slots) {
+        if (slot.dirty && !slot.stale && slot.away === null && slot.busy === null) await flush(slot);
+      }
       const next = seal({
         ...checkpoint,
         position: position === undefined ? checkpoint.position : position,
         ledger: replay === true ? checkpoint.ledger : addLedger(checkpoint.ledger, ledger),
         sinks: Object.fromEntries(parts.slots.map((slot) => [slot.id, { state: slot.state, counts: slot.counts }])),
-        gaps: [...checkpoint.gaps.filter((gap) => gap.to !== null), ...closed, ...openGaps(parts.slots)].slice(
-          -GAPS_KEPT,
-        ),
+        gaps: [...checkpoint.gaps.filter(isSettled), ...closed, ...openGaps(parts.slots)].slice(-GAPS_KEPT),
         parked: parts.parked(),
         request: request ?? checkpoint.request,
         saved_at: new Date().toISOString(),
       });
       if (home === undefined) {
         // Invariant 2 and 5: letters and checkpoint in one transaction.
-        marks.push(...back);
+        marks.push(...back.flatMap(marksOf));
         await storeLetters(next);
       } else {
         await storeLetters(null);
@@ -270,7 +284,7 @@ export function openWriter(parts: WriterParts): Writer {
       checkpoint = next;
       ledger = noEvents;
       if (home === undefined) return;
-      marks.push(...back);
+      marks.push(...back.flatMap(marksOf));
       await storeLetters(next); // the copy that `status` reads; the home stays the truth
     },
     renewLetter(letter) {
@@ -318,7 +332,7 @@ function sinkLetter(
     source,
     ...(isSource ? {} : { input: { batch: group.out, index: j } }),
     ...(lastTransform === null || lastTransform === undefined ? {} : { transform: lastTransform }),
-    key: keyTexts(group.out, j, slot.sink.key)?.[0] ?? null,
+    keys: sinkKeysOf(group.out, j, slot.sink.key),
   });
 }
 

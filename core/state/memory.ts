@@ -94,6 +94,15 @@ function memoryTables(): Tables<WireWrite> {
     [...letters.values()].filter((letter) => letter.stream === stream && letter.status === 'pending');
   const request = (number: number): StoredRequest | null => requests.get(number) ?? null;
 
+  const restartOrder = (stream: string): void => {
+    const own = [...letters].filter(([, letter]) => letter.stream === stream);
+    const last = Math.max(...own.map(([, letter]) => letter.entered));
+    for (const [identity, letter] of own) {
+      supersededBy.delete(identity);
+      letters.set(identity, { ...letter, entered: letter.entered - last });
+    }
+  };
+
   return {
     loadCheckpoint(stream) {
       const text = checkpoints.get(stream)?.[0];
@@ -122,13 +131,13 @@ function memoryTables(): Tables<WireWrite> {
     },
     clearCheckpoint(stream) {
       checkpoints.delete(stream);
-      const own = [...letters].filter(([, letter]) => letter.stream === stream);
-      const last = Math.max(...own.map(([, letter]) => letter.entered));
-      for (const [identity, letter] of own) {
-        supersededBy.delete(identity);
-        letters.set(identity, { ...letter, entered: letter.entered - last });
-      }
+      restartOrder(stream);
     },
+    restartOrder,
+    inOrder: (stream, ids) =>
+      matching({ stream, ids })
+        .sort((a, b) => a.entered - b.entered || a.id - b.id)
+        .map(({ id }) => id),
 
     listDeadLetters: (filter) => matching(filter).slice(0, filter.limit),
     countDeadLetters: (filter) => matching(filter).length,
@@ -140,20 +149,20 @@ function memoryTables(): Tables<WireWrite> {
       }
     },
     pendingLetters: (stream) =>
-      pending(stream).map(({ place, event_id, source_event_id, table, key, entered }) => ({
+      pending(stream).map(({ place, event_id, source_event_id, table, keys, entered }) => ({
         place,
         event_id,
         source_event_id,
         table,
-        key,
+        keys,
         entered,
       })),
     deadLetterBytes: (stream, place) =>
       pending(stream)
         .filter((letter) => place === undefined || (letter.place.kind === place.kind && letter.place.id === place.id))
         .reduce(
-          (sum, { event, input, key, error, columns }) =>
-            sum + letterBytes(event, input, key, JSON.stringify(error), columns),
+          (sum, { event, input, keys, error, columns }) =>
+            sum + letterBytes(event, input, keys && JSON.stringify(keys), JSON.stringify(error), columns),
           0,
         ),
 

@@ -5,7 +5,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { DeadLetter, DeadLetterFilter, DeadLetterMark, PendingLetter, Place } from './store.ts';
 import { letterBytes, normalFilter } from './tables.ts';
-import { FIELDS, parseStored } from './wire.ts';
+import { FIELDS, keysOf, parseStored } from './wire.ts';
 
 type Value = string | number | null;
 
@@ -52,8 +52,8 @@ export interface Letters {
   pending(stream: string): PendingLetter[];
   bytes(stream: string, place?: Place): number;
   revive(stream: string, covered: number, at: string): void;
-  /** The stream counts its events from 0 again: its letters are of before that, and what is superseded stays so. */
-  forgetOrder(stream: string): void;
+  restartOrder(stream: string): void;
+  inOrder(stream: string, ids: readonly number[]): number[];
 }
 
 export function letters(db: DatabaseSync): Letters {
@@ -76,6 +76,8 @@ export function letters(db: DatabaseSync): Letters {
   const markEvent = db.prepare(`${marking} and ${IDENTITY} ${counted}`);
   const resolveId = db.prepare(`${unsupersede} and id = ?`); // superseded letters are not counted
   const resolveEvent = db.prepare(`${unsupersede} and ${IDENTITY}`);
+  const ordered = db.prepare(`select id from dead_letter
+    where stream = ? and id in (select value from json_each(?)) order by entered, id`);
   const revival = db.prepare(`update dead_letter set status = 'pending', status_at = ?, superseded_by = 0
     where stream = ? and status = 'superseded' and superseded_by > ? ${counted}`);
   const unorder = db.prepare(`update dead_letter set superseded_by = 0,
@@ -142,7 +144,9 @@ export function letters(db: DatabaseSync): Letters {
       deltas.write(count);
     },
 
-    forgetOrder: (stream) => void unorder.run(stream),
+    restartOrder: (stream) => void unorder.run(stream),
+
+    inOrder: (stream, ids) => (ordered.all(stream, JSON.stringify(ids)) as { id: number }[]).map(({ id }) => id),
 
     list(filter) {
       const { where, values } = conditionOf(filter);
@@ -209,7 +213,7 @@ function pendingOf(row: PendingRow): PendingLetter {
     event_id: row.event_id,
     source_event_id: row.source_event_id,
     table: row.table_name,
-    key: row.key,
+    keys: keysOf(row.key),
     entered: row.entered,
   };
 }

@@ -119,12 +119,14 @@ function tablesOf(db: DatabaseSync, patience?: number): SqliteTables {
     clearCheckpoint: (stream) =>
       written(() => {
         forget.run(stream);
-        dead.forgetOrder(stream);
+        dead.restartOrder(stream);
       }),
 
     listDeadLetters: (filter) => read(() => dead.list(filter)),
     countDeadLetters: (filter) => read(() => dead.count(filter)),
     reviveLetters: (stream, covered) => written(() => dead.revive(stream, covered, new Date().toISOString())),
+    restartOrder: (stream) => written(() => dead.restartOrder(stream)),
+    inOrder: (stream, ids) => read(() => dead.inOrder(stream, ids)),
     pendingLetters: (stream) => read(() => dead.pending(stream)),
     deadLetterBytes: (stream, place) => read(() => dead.bytes(stream, place)),
 

@@ -83,7 +83,7 @@ class Model {
         event: l.event,
         attempts: (old?.attempts ?? 0) + l.attempts,
         status: 'pending',
-        bytes: letterBytes(l.event, l.input, l.key, JSON.stringify(l.error), l.columns),
+        bytes: letterBytes(l.event, l.input, l.keys && JSON.stringify(l.keys), JSON.stringify(l.error), l.columns),
       };
       if (at < 0) this.letters.push(next);
       else this.letters[at] = next;

@@ -20,7 +20,13 @@ const stores = {
 };
 
 const sizeOf = (letter: NewDeadLetter): number =>
-  letterBytes(letter.event, letter.input, letter.key, JSON.stringify(letter.error), letter.columns);
+  letterBytes(
+    letter.event,
+    letter.input,
+    letter.keys && JSON.stringify(letter.keys),
+    JSON.stringify(letter.error),
+    letter.columns,
+  );
 
 describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
   const withStore = stores[kind];
@@ -90,7 +96,7 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         const letter = letterOf('a', 'e1/2', { input: '{"x":"\u0000"}' });
         const unreadable = letterOf('a', 'e3', {
           place: { kind: 'source', id: 'a' },
-          key: null,
+          keys: null,
           transform: null,
           event: '{"cut \u0000 \ud83d\ude00',
           error: { code: 'E_EVENT_PARSE', message: 'no JSON', cause: { message: 'why' } },
@@ -171,7 +177,7 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         const [ignored] = await store.listDeadLetters({ status: 'ignored' });
         expect(Date.parse(ignored!.status_at)).toBeGreaterThan(Date.parse('2026-01-03'));
         expect(await store.pendingLetters('a')).toEqual([
-          { place, event_id: 'e2', source_event_id: 'e2', table: 'public.orders', key: '{"id":"e2"}', entered: 1 },
+          { place, event_id: 'e2', source_event_id: 'e2', table: 'public.orders', keys: ['{"id":"e2"}'], entered: 1 },
         ]);
         expect(await store.pendingLetters('b')).toEqual([]);
       }));
@@ -199,6 +205,16 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
         await store.write({ marks: [{ status: 'ignored', ids: [5] }] });
         await store.reviveLetters('a', 0);
         expect(await statuses()).toEqual(['superseded', 'pending', 'superseded', 'pending', 'ignored']);
+      }));
+
+    test('letters are put in the order of their events, whatever their numbers', () =>
+      withStore(async (store) => {
+        const one = (event: string, entered: number) => letterOf('a', event, { entered });
+        await store.write({ deadLetters: [one('e9', 9), one('e3', 3), one('e5', 5), one('e3/1', 3)] });
+        await store.write({ deadLetters: [letterOf('b', 'e1')] });
+        expect(await store.inOrder('a', [1, 2, 4, 5, 77])).toEqual([2, 4, 1]);
+        await store.restartOrder('a');
+        expect((await store.listDeadLetters({})).map((l) => l.entered)).toEqual([0, -6, -4, -6, 1]);
       }));
 
     test('every filter narrows, several narrow together, and pages follow one another', () =>

@@ -25,6 +25,8 @@ export function storeOver(
     listDeadLetters: (filter) => call('listDeadLetters', filter),
     countDeadLetters: (filter) => call('countDeadLetters', filter),
     reviveLetters: (stream, covered) => call('reviveLetters', stream, covered),
+    restartOrder: (stream) => call('restartOrder', stream),
+    inOrder: (stream, ids) => call('inOrder', stream, ids),
     pendingLetters: (stream) => call('pendingLetters', stream),
     deadLetterBytes: (stream, place) => call('deadLetterBytes', stream, place),
     addRequest: (request) => call('addRequest', request),

@@ -25,8 +25,11 @@ export interface NewDeadLetter {
   /** The id of the source event that it descends from. */
   readonly source_event_id: string;
   readonly table: string;
-  /** Canonical text of the key that the place orders by (a sink's own key, else the event's key), or null. */
-  readonly key: string | null;
+  /**
+   * Canonical texts of the keys that the place orders it by (a sink's own key, before the sinks the event's): two where the key
+   * changed, none where it has no key; null: by its whole table (a truncate).
+   */
+  readonly keys: readonly string[] | null;
   /** The source event as it came: JSON text of the envelope, or the raw text of an unreadable one. */
   readonly event: string;
   /** The input of the step that failed, where it is not the source event itself. */
@@ -102,7 +105,7 @@ export interface PendingLetter {
   readonly event_id: string;
   readonly source_event_id: string;
   readonly table: string;
-  readonly key: string | null;
+  readonly keys: readonly string[] | null;
   readonly entered: number;
 }
 
@@ -179,7 +182,7 @@ export interface StateStore extends AsyncDisposable {
   history(stream: string, limit: number): Promise<readonly Checkpoint[]>;
   /** Durable when it returns. @throws E_STATE_WRITE (full disk, read-only folder); then nothing of it was written */
   write(change: StateWrite): Promise<void>;
-  /** Forgets the checkpoint and its history; dead letters stay as they are. */
+  /** Forgets the checkpoint and its history, and does what restartOrder does. */
   clearCheckpoint(stream: string): Promise<void>;
 
   listDeadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
@@ -191,6 +194,10 @@ export interface StateStore extends AsyncDisposable {
    * marked them was lost before its checkpoint, so those events come again.
    */
   reviveLetters(stream: string, covered: number): Promise<void>;
+  /** The stream counts its events from 0 again: its letters are older than all that comes, and what is superseded stays so. */
+  restartOrder(stream: string): Promise<void>;
+  /** Of these letters of a stream the numbers, in the order of their events. */
+  inOrder(stream: string, ids: readonly number[]): Promise<readonly number[]>;
   /** Bytes of the pending letters of a stream: at one place, or at all. */
   deadLetterBytes(stream: string, place?: Place): Promise<number>;
 

@@ -28,7 +28,7 @@ export function letterOf(stream: string, event: string, change: Partial<NewDeadL
     event_id: event,
     source_event_id: event.split('/')[0]!,
     table: 'public.orders',
-    key: `{"id":"${event}"}`,
+    keys: [`{"id":"${event}"}`],
     event: JSON.stringify({ id: event, after: { note: 'größer 😀\u0000' } }),
     input: null,
     columns: null,

@@ -31,7 +31,7 @@ export function toWire(change: StateWrite): WireWrite {
       place.id,
       letter.source_event_id,
       letter.table,
-      letter.key,
+      letter.keys === null ? null : JSON.stringify(letter.keys),
     );
     letters.push(
       letter.event,
@@ -68,6 +68,11 @@ export function parseStored<T>(text: string, what: string): T {
   }
 }
 
+/** @throws SluiceError E_STATE_CORRUPT */
+export function keysOf(text: string | null): readonly string[] | null {
+  return text === null ? null : parseStored<readonly string[]>(text, 'the keys of a dead letter');
+}
+
 /** The letters of a write, as objects again. */
 export function lettersOf(fields: WireWrite['letters']): NewDeadLetter[] {
   const letters: NewDeadLetter[] = [];
@@ -81,7 +86,7 @@ export function lettersOf(fields: WireWrite['letters']): NewDeadLetter[] {
       place: { kind: text(2) as NewDeadLetter['place']['kind'], id: text(3) },
       source_event_id: text(4),
       table: text(5),
-      key: orNull(6),
+      keys: keysOf(orNull(6)),
       event: text(7),
       input: orNull(8),
       transform: transform === null ? null : parseStored(transform, 'a transform'),
