@@ -15,6 +15,8 @@ export interface Redaction {
   event(text: string): string | null;
   /** A text that is no event (a message, a line of a log): what patterns find in it. */
   text(text: string): string;
+  /** What a source could not read: as a text, or null where columns or paths are marked, since nobody can find them in it. */
+  unreadable(text: string): string | null;
 }
 
 export const defaultRedact: RedactConfig = { columns: [], paths: [], patterns: ['email', 'card', 'iban'] };
@@ -33,8 +35,10 @@ export function redactionOf(config: RedactConfig, key: Buffer): Redaction {
   const isOnPath = (at: readonly string[]): boolean =>
     paths.some((path) => path.length === at.length && path.every((part, i) => part === '*' || part === at[i]));
 
+  const textOf = (text: string): string => byPatterns(text, patterns, key, new Map());
   return {
-    text: (text) => byPatterns(text, patterns, key, new Map()),
+    text: textOf,
+    unreadable: (text) => (config.columns.length + config.paths.length > 0 ? null : textOf(text)),
     event(text) {
       const event = parsed(text);
       if (event === null) return null;

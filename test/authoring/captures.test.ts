@@ -91,3 +91,34 @@ it('a tap ends by its time, by a signal, and where a source cannot be tapped it 
   const hook = await p.sluice(['capture', 'hook.json']);
   expect(hook).toMatchObject({ code: 1, stderr: expect.stringMatching(/E_SOURCE_TAP[\s\S]*`capture:`/) });
 });
+
+it('a dead letter is kept as it came, for its owner alone, and redacted wherever it is shown', async () => {
+  const code = 'export default (row) => { throw new Error(`cannot take ${row.name} of ${row.mail}`); };';
+  await using p = await pipeline(
+    fileToFile({ transformations: [javascript(code)], stream: { redact: REDACT }, source: { key: ['name'] } }),
+    { 'in.ndjson': ndjson(rows.slice(0, 1)) + `{"broken": "${RAW[1]}` },
+  );
+  const ran = await p.sluice(['run', 'sluice.json', '--verbose']);
+  expect(ran.code).toBe(0);
+  noRaw(ran.stdout + ran.stderr);
+  expect(holdRaw(p.dir).filter((name) => name.startsWith('.sluice'))).not.toEqual([]); // or it could not be tried again
+  for (const name of readdirSync(p.path('.sluice'))) expect(statSync(p.path(`.sluice/${name}`)).mode & 0o077).toBe(0);
+  for (const args of [
+    ['list'],
+    ['list', '--json'],
+    ['show', '1', '2'],
+    ['show', '1', '2', '--json'],
+    ['replay', '--dry-run'],
+    ['replay', '--json'],
+  ]) {
+    const [verb, ...rest] = args;
+    const shown = await p.sluice(['dead-letters', verb!, 'sluice.json', ...rest]);
+    noRaw(shown.stdout + shown.stderr);
+    expect([args, shown.stdout]).toEqual([args, expect.stringContaining('cannot take')]);
+  }
+  const [letter] = await p.letters();
+  const event = JSON.parse(letter!.event) as { after: { name: string; mail: string } };
+  expect(letter!.error.message).toContain(`cannot take ${event.after.name} of ${event.after.mail}`);
+  const raw = await p.sluice(['dead-letters', 'show', 'sluice.json', '1', '--raw', '--json']);
+  expect(raw.stdout).toContain(RAW[1]);
+});

@@ -1,12 +1,15 @@
 // `sluice dead-letters list|show|replay|ignore`: what could not pass, and trying it again with the files as they are now.
 
 import { basename } from 'node:path';
+import { redactedLetter, redactedReplay } from '../../capture/redacted-letter.ts';
+import { defaultRedact, type Redaction, redactionOf } from '../../capture/redaction.ts';
 import { replayAlone } from '../../engine/attend.ts';
 import type { Chain } from '../../engine/chain.ts';
 import { type Opening, openChain, openSlots } from '../../engine/open.ts';
 import { type ReplayResult, tryLetter } from '../../engine/replay.ts';
 import type { Slot } from '../../engine/slot.ts';
 import { sluiceError } from '../../errors.ts';
+import type { Manifest } from '../../manifest/model.ts';
 import type { DeadLetter, StateStore } from '../../state/store.ts';
 import { type Command, flag, type Invocation, isSet } from '../command.ts';
 import { jsonDiff } from '../diff.ts';
@@ -38,6 +41,7 @@ export const command: Command = {
     'dry-run': { type: 'boolean', help: 'replay: only show what would pass, what would fail, and what changed' },
     force: { type: 'boolean', help: 'replay: superseded letters too' },
     note: { type: 'string', help: 'ignore: why' },
+    raw: { type: 'boolean', help: 'show events as they came; without it they are redacted' },
   },
   async run(given) {
     const { subverb, invocation } = takeSubverb(given, SUBVERBS, 'dead-letters');
@@ -53,17 +57,35 @@ export const command: Command = {
       });
     }
     await demandAll(store, selection);
-    if (subverb === 'list') return await list(pagesOf(store, selection), invocation);
-    if (subverb === 'show') return await show(pagesOf(store, selection), invocation);
+    const redactions = redactionsOf(manifest, store, invocation);
+    if (subverb === 'list') return await list(shownPages(pagesOf(store, selection), redactions), invocation);
+    if (subverb === 'show') return await show(shownPages(pagesOf(store, selection), redactions), invocation);
     // Without numbers, replay and ignore take what is pending.
     const pending = selection.ids.length > 0 ? {} : { status: 'pending' as const };
     const open = { ...selection, filter: { ...pending, ...selection.filter } };
     if (subverb === 'ignore') return await ignore(pagesOf(store, open), store, invocation);
-    return await replay(open, store, opened, invocation);
+    return await replay(open, store, opened, redactions, invocation);
   },
 };
 
 type Pages = AsyncIterable<readonly DeadLetter[]>;
+/** By stream; none with --raw. */
+type Redactions = ReadonlyMap<string, Redaction>;
+
+function redactionsOf(manifest: Manifest, store: StateStore, invocation: Invocation): Redactions {
+  if (isSet(invocation, 'raw')) return new Map();
+  const key = store.redactionKey();
+  return new Map(manifest.streams.map(({ id, redact }) => [id, redactionOf(redact ?? defaultRedact, key)]));
+}
+
+async function* shownPages(pages: Pages, redactions: Redactions): AsyncGenerator<readonly DeadLetter[]> {
+  for await (const page of pages) {
+    yield page.map((letter) => {
+      const redaction = redactions.get(letter.stream);
+      return redaction === undefined ? letter : redactedLetter(letter, redaction);
+    });
+  }
+}
 
 async function list(pages: Pages, invocation: Invocation): Promise<number> {
   if (invocation.json) return await printJsonList({}, 'dead_letters', pages);
@@ -130,6 +152,7 @@ async function replay(
   selection: Selection,
   store: StateStore,
   opened: Opened,
+  redactions: Redactions,
   invocation: Invocation,
 ): Promise<number> {
   const dry = isSet(invocation, 'dry-run');
@@ -145,7 +168,9 @@ async function replay(
         tried += page.length;
         left -= page.length;
         passed += page.filter((result) => PASSED.has(result.outcome)).length;
-        yield page.map(shownResult);
+        const shown: ReplayResult[] = [];
+        for (const result of page) shown.push(await shownResult(result, redactions.get(config.id), store));
+        yield shown;
       }
     }
   };
@@ -161,10 +186,21 @@ async function replay(
 
 const PASSED: ReadonlySet<ReplayResult['outcome']> = new Set(['delivered', 'would_pass', 'filtered']);
 
-function shownResult(result: ReplayResult): ReplayResult {
-  if (result.error === undefined) return result;
-  const error = shownError(result.error);
-  return { ...result, error, message: error.message };
+async function shownResult(
+  result: ReplayResult,
+  redaction: Redaction | undefined,
+  store: StateStore,
+): Promise<ReplayResult> {
+  let shown = result;
+  if (redaction !== undefined) {
+    // What a message tells of the event is known by the event alone.
+    const needed = result.before === null && result.message !== undefined;
+    const [letter] = needed ? await store.listDeadLetters({ ids: [result.id] }) : [];
+    shown = redactedReplay(result, redaction, letter?.event ?? null);
+  }
+  if (shown.error === undefined) return shown;
+  const error = shownError(shown.error);
+  return { ...shown, error, message: error.message };
 }
 
 async function* write(pages: Pages, opening: Opening, force: boolean): AsyncGenerator<readonly ReplayResult[]> {
