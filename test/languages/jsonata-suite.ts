@@ -58,7 +58,7 @@ const LIMITS = {
   output: 16 << 20,
   fan_out: 10,
   logs: 0,
-  load: 10_000,
+  load: 60_000,
   depth: 1000,
   deaths: 1000,
 };

@@ -158,6 +158,9 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     /** The error of an event that failed in the compiled code, if it is certain. */
     const certain = (thrown: unknown, input: unknown, event: () => unknown): unknown => {
       if (!isCoded(thrown)) return null;
+      // of a function in its words the reference makes another error
+      const { value, value2 } = thrown as { readonly value?: unknown; readonly value2?: unknown };
+      if (holdsFunction(value) || holdsFunction(value2)) return null;
       if (careful === null) return thrown;
       carefully ??= made(careful);
       try {

@@ -235,3 +235,20 @@ describe('expressions that are large', () => {
     expect(JSON.stringify(row)).toBe(`${'{"a":'.repeat(12)}7${'}'.repeat(12)}`);
   });
 });
+
+describe('what the library does to its document', () => {
+  test('is not seen by what is evaluated beside it', async () => {
+    // the reference's group puts an item into the empty array, after `b` has read it
+    const code = '{ "a": nested.{ "x": 1 }.y, "b": $string(nested) }';
+    const batch = batchOf([eventOf(1, { after: { nested: [[1], []] } })]);
+    const seen = [];
+    for (const lane of ['fast', 'reference']) seen.push(rowsOf(await run(code, batch, jsonata({ config: { lane } }))));
+    expect(seen[0]).toEqual([{ b: '[[1],[]]' }]);
+    expect(seen[0]).toEqual(seen[1]);
+  });
+
+  test('marks on kept arrays are read by a wildcard only in the reference lane', async () => {
+    await using made = await transform('{ "a": nested[0][], "b": nested.* }', jsonata());
+    expect(made.lane()).toMatchObject({ name: 'reference', why: expect.stringMatching(/marks/) as string });
+  });
+});

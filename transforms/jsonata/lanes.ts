@@ -26,7 +26,11 @@ export function traitsOf(tree: JsonataNode, isFunction: (name: string) => boolea
   const names = new Set<unknown>();
   let parallel = false;
   let binds = false;
+  let keeps = false;
+  const types = new Set<string>();
   for (const node of nodesOf(tree)) {
+    types.add(node.type);
+    keeps ||= node.keepSingletonArray === true || node.keepArray === true;
     if (node.type === 'variable') names.add(node.value);
     if (!isSideBySide(node)) continue;
     parallel = true;
@@ -42,7 +46,11 @@ export function traitsOf(tree: JsonataNode, isFunction: (name: string) => boolea
         ? 'it assigns a variable inside an array or object constructor'
         : dice && parallel
           ? 'it throws dice inside an expression with constructors'
-          : null,
+          : keeps && types.has('wildcard')
+            ? 'it keeps arrays ([]), which marks those of the document, and reads all fields (*), which shows the marks'
+            : types.has('transform') && owns(tree, 'clone')
+              ? 'it changes what it did not copy'
+              : null,
     parallel,
     clock: evaluates || ['now', 'millis', 'toMillis'].some((name) => names.has(name)),
     dice: evaluates || dice,
@@ -70,6 +78,16 @@ function givesFunctions(tree: JsonataNode, isFunction: (name: string) => boolean
     if (node.type === 'variable' ? isFunction(String(node.value)) : FUNCTIONS.includes(node.type)) {
       if (node.thunk !== true) return true;
     }
+  }
+  return false;
+}
+
+/** Whether an expression has a variable of its own by this name. */
+function owns(tree: JsonataNode, name: string): boolean {
+  for (const node of nodesOf(tree)) {
+    if (node.type === 'bind' && (node.lhs as JsonataNode).value === name) return true;
+    if (node.type === 'lambda' && node.arguments!.some(({ value }) => value === name)) return true;
+    if (node.focus === name || node.index === name) return true;
   }
   return false;
 }

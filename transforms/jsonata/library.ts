@@ -27,6 +27,9 @@ export const INTERNALS = [
   'utils',
 ] as const;
 
+/** Thrown where only the reference knows what comes first: an error without a code, which the guest takes for that. */
+const LEAVE = 'leave: () => { throw { leave: true }; }';
+
 interface Edit {
   readonly from: number;
   readonly to: number;
@@ -65,6 +68,11 @@ export async function withoutPromises(source: string): Promise<string> {
       case 'CallExpression':
         if (isMember(node.callee, 'Promise', 'all')) {
           edits.push({ from: node.callee.start, to: node.callee.end, text: '' }); // all of its parts are values by now
+        } else if (isPushOfNothing(node)) {
+          // a group on an empty array puts an item into it, be it the document's: what is evaluated beside it may see that
+          const array = source.slice(node.callee.start, node.callee.end).replace(/\.push$/, '');
+          const text = `(${array}.sequence === true ? ${array}.push(undefined) : jsonata.internals.leave())`;
+          edits.push({ from: node.start, to: node.end, text });
         } else if (isCallbackLookup(node)) {
           edits.push({ from: node.start, to: node.end, text: 'undefined' }); // a debugger's hooks: nobody can bind a symbol
         }
@@ -91,7 +99,7 @@ export async function withoutPromises(source: string): Promise<string> {
   const { start } = main as { start: number };
   // what a version does not have is left out, and then only its own interpreter is used
   const names = INTERNALS.filter((name) => new RegExp(`\\b(function|var|const|let) ${name}\\b`).test(source));
-  edits.push({ from: start, to: start, text: `jsonata.internals = { ${names.join(', ')} };\n    ` });
+  edits.push({ from: start, to: start, text: `jsonata.internals = { ${names.join(', ')}, ${LEAVE} };\n    ` });
   return applied(source, edits);
 }
 
@@ -113,6 +121,19 @@ function isMember(node: AnyNode, object: string, property: string): boolean {
     node.object.name === object &&
     node.property.type === 'Identifier' &&
     node.property.name === property
+  );
+}
+
+/** `input.push(undefined)` */
+function isPushOfNothing(node: AnyNode): boolean {
+  if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') return false;
+  const { property } = node.callee;
+  const [first] = node.arguments;
+  return (
+    property.type === 'Identifier' &&
+    property.name === 'push' &&
+    first?.type === 'Identifier' &&
+    first.name === 'undefined'
   );
 }
 

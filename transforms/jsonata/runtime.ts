@@ -522,7 +522,7 @@ export function runtime(lib: Library) {
       } else if (isDefinition(f)) {
         result = applyDefinition(f, args, context);
       } else {
-        throw { code: 'T1006', stack: '' };
+        throw deopt; // the library trips over itself there
       }
     }
     return result;
@@ -577,6 +577,7 @@ export function runtime(lib: Library) {
   };
   /** evaluateFunction(): `name` is what stands before the parentheses. */
   const call = (f: unknown, args: unknown[], context: unknown, position: unknown, name: unknown): unknown => {
+    if (typeof f === 'object' && !isDefinition(f)) throw deopt; // the library writes into it before it sees what it is
     wrapAll(args);
     try {
       if (isDefinition(f)) {
