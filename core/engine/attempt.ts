@@ -1,23 +1,28 @@
 // One group at one sink, by the two ways of waiting: hold() waits as long as it takes, attempt() is given up when its time
 // is over and somebody says that there is enough. Two writes at one sink never overlap.
 
-import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
 import { isPermanent, usedUp } from './absence.ts';
 import { endProbe, goAway } from './away.ts';
-import { backoffDelay, pause } from './backoff.ts';
+import { aborted, backoffDelay, pause } from './backoff.ts';
 import type { DeliverParts, SlotOutcome } from './deliver.ts';
 import { duplicateOutputs } from './duplicates.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { noProgress, type Progress, settle } from './settle.ts';
-import { flushSlot, occupy, refreshSlot, type Slot } from './slot.ts';
+import { flushSlot, limited, occupy, refreshSlot, type Slot, timeoutError } from './slot.ts';
 import type { Group } from './work.ts';
+
+/** How often a wait looks for requests. */
+const REQUESTS_EVERY_MS = 1_000;
 
 /** How the absence of a sink is taken. */
 interface Waiting {
-  /** The stream waits for this sink now: its absence is shown, counted, and gives way to requests. */
+  /** The stream waits for this sink now: its absence is shown, and ends the stream when it is permanent or lasts too long. */
   holds(): boolean;
+  /** A request that comes is carried out first. */
+  givesWay(): boolean;
   /** It answered. */
   present?(): void;
   /** Of the last absence. */
@@ -28,29 +33,48 @@ interface Waiting {
 export async function hold(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
   const progress = noProgress();
   await endProbe(slot);
-  const late = setTimeout(() => parts.waiting(timeoutError(slot)), slot.config.write_timeout);
-  try {
-    await free(slot, parts);
-    await settleAt(slot, group.out, parts, progress, parts.hard, holdsStream(parts), duplicateOutputs(slot, group));
-  } finally {
-    clearTimeout(late);
+  if (parts.replay === true) {
+    await tryOnce(slot, group, parts, progress);
+  } else {
+    const late = setTimeout(() => parts.waiting(slot.id, timeoutError(slot)), slot.config.write_timeout);
+    try {
+      if (slot.busy !== null) await Promise.race([slot.busy, aborted(parts.hard)]);
+      await settleAt(
+        slot,
+        group.out,
+        parts,
+        progress,
+        parts.hard,
+        holdsStream(slot, parts),
+        duplicateOutputs(slot, group),
+      );
+    } finally {
+      clearTimeout(late);
+    }
+    slot.dirty = true;
   }
-  slot.dirty = true;
   slot.answered = true;
-  if (!slot.needed) await flushNow(slot); // of a replay: the next group may pass without this sink
   return { slot, progress, missed: [], error: null };
 }
 
-// A write that was given up may hang for ever. A replay does not wait for that; the next batch does, and says so.
-async function free(slot: Slot, parts: DeliverParts): Promise<void> {
-  if (slot.busy === null) return;
-  const limit = parts.replay === true ? [pause(slot.config.write_timeout, parts.hard)] : [];
-  await Promise.race([slot.busy, aborted(parts.hard), ...limit]);
-  if (slot.busy !== null && !parts.hard.aborted) throw new StreamFailed(timeoutError(slot));
+// A replay: durable at once, because the next group may pass without this sink; and nobody waits for it.
+async function tryOnce(slot: Slot, group: Group, parts: DeliverParts, progress: Progress): Promise<void> {
+  try {
+    await limited(slot, async (givenUp) => {
+      const signal = AbortSignal.any([givenUp, parts.hard]);
+      await settleAt(slot, group.out, parts, progress, signal, holdsStream(slot, parts), duplicateOutputs(slot, group));
+      if (slot.needed) slot.dirty = true;
+      else await flushNow(slot);
+    });
+  } catch (thrown) {
+    if (!isSluiceError(thrown)) throw thrown;
+    slot.stale = slot.sink.state !== undefined && !slot.needed;
+    throw new StreamFailed(thrown);
+  }
 }
 
-export function holdsStream(parts: DeliverParts): Waiting {
-  return { holds: () => true, present: () => parts.waiting(null) };
+export function holdsStream(slot: Slot, parts: DeliverParts): Waiting {
+  return { holds: () => true, givesWay: () => parts.replay !== true, present: () => parts.waiting(slot.id, null) };
 }
 
 /** When an attempt is given up. */
@@ -59,8 +83,12 @@ export interface GivenUp {
   readonly enough: AbortSignal;
   /** Its write_timeout is over, and there is not enough yet. */
   overdue(error: SluiceError): void;
-  /** The stream waits for sinks that are not there. */
+  /** Too few are there or in time: the stream waits for this one. */
   isShort(): boolean;
+  /** It was said that the stream waits. */
+  isWaiting(): boolean;
+  /** A stop ended its waiting. Resolves when it is known whether there is enough without it. */
+  interrupted(): Promise<void>;
 }
 
 /**
@@ -103,6 +131,7 @@ async function withinTimeout(
   const before = slot.busy;
   const waiting: Waiting = {
     holds: until.isShort,
+    givesWay: until.isWaiting,
     sawAbsence(error) {
       last = error;
     },
@@ -128,6 +157,7 @@ async function withinTimeout(
   for (const [j, exception] of running.exceptions) progress.exceptions.set(j, exception);
   progress.open = running.open;
   if (winner === 'settled') return null;
+  if (winner === 'interrupted' && !until.enough.aborted && !parts.hard.aborted) await until.interrupted();
   // A stop gives nobody up who was still needed: the group is read again.
   if (parts.hard.aborted || !until.enough.aborted) throw new Interrupted();
   return why();
@@ -142,7 +172,7 @@ async function settleDurably(
   signal: AbortSignal,
   waiting: Waiting,
 ): Promise<void> {
-  await before; // a write that was given up may still be under way
+  if (before !== null) await Promise.race([before, aborted(signal)]); // a write that was given up may still be under way
   for (;;) {
     await settleAt(slot, group.out, parts, progress, signal, waiting, duplicateOutputs(slot, group));
     try {
@@ -208,11 +238,16 @@ async function waitOut(
   if (waiting.holds()) {
     if (isPermanent(error, parts.retry)) throw new StreamFailed(error);
     if (usedUp(slot.absences, parts.retry)) throw new StreamFailed(attemptsError(slot, error));
-    parts.waiting(error);
+    parts.waiting(slot.id, error);
   }
-  await pause(Math.max(leastMs, backoffDelay(parts.retry, slot.absences)), AbortSignal.any([signal, parts.soft]));
-  if (signal.aborted || parts.soft.aborted) throw new Interrupted();
-  if (waiting.holds() && parts.replay !== true && (await parts.requestWaits())) throw new RequestWaits();
+  const until = performance.now() + Math.max(leastMs, backoffDelay(parts.retry, slot.absences));
+  for (let left = 1; left > 0; ) {
+    left = until - performance.now();
+    await pause(Math.min(left, REQUESTS_EVERY_MS), AbortSignal.any([signal, parts.soft]));
+    if (signal.aborted || parts.soft.aborted) throw new Interrupted();
+    if (waiting.givesWay() && (await parts.requestWaits())) throw new RequestWaits();
+    left = until - performance.now();
+  }
 }
 
 export function policyOf(slot: Slot, parts: DeliverParts): ErrorHandling {
@@ -228,21 +263,8 @@ async function flushNow(slot: Slot): Promise<void> {
   }
 }
 
-/** Resolves when one of the signals is aborted. */
-export function aborted(...signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  if (any.aborted) return Promise.resolve();
-  return new Promise((resolve) => any.addEventListener('abort', () => resolve(), { once: true }));
-}
-
 function all(group: Group): number[] {
   return Array.from({ length: group.out.length }, (_, j) => j);
-}
-
-function timeoutError(slot: Slot): SluiceError {
-  return sluiceError('E_SINK_TIMEOUT', {
-    message: `sink ${slot.id} did not settle a batch within ${slot.config.write_timeout} ms`,
-  });
 }
 
 function attemptsError(slot: Slot, cause: SluiceError): SluiceError {

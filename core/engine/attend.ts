@@ -4,9 +4,9 @@
 import type { Checkpoint, Parked } from '../checkpoint.ts';
 import { toSluiceError } from '../errors.ts';
 import type { Json } from '../values.ts';
-import { StreamFailed } from './ends.ts';
+import { SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
-import { destinationOf, loadCheckpoint, type Opening, openSlots, takeOver } from './open.ts';
+import { atHome, destinationOf, loadCheckpoint, type Opening, openSlots, takeOver } from './open.ts';
 import { ended, type ResumeBody } from './parking.ts';
 import type { ReplayResult } from './replay.ts';
 import { type ReplayBody, replayRequest } from './requests.ts';
@@ -65,7 +65,7 @@ async function alone<T>(
       return lastKnown(opening, thrown);
     });
     const checkpoint = takeOver(config, saved, true);
-    for (const slot of slots) if (slot.role === 'home') await slot.sink.transactional!.open(config.id);
+    for (const slot of slots) if (slot.role === 'home') await atHome(slot.sink.transactional!.open(config.id));
     for (const slot of slots) {
       await restoreSlot(slot, checkpoint, (_, error) =>
         opening.log.warn(
@@ -98,6 +98,10 @@ async function alone<T>(
       requestWaits: async () => false,
       waiting() {},
       left() {},
+      lettersRefused(slot, count, error) {
+        const told = `sink ${slot.id} rejected ${count} dead letters: ${error.message}`;
+        opening.log.warn({ stream: config.id, sink: slot.id, error: error.toJSON() }, told);
+      },
       sinkReturned() {},
     });
     try {
@@ -106,7 +110,7 @@ async function alone<T>(
       await writer.abandon();
     }
   } catch (thrown) {
-    throw thrown instanceof StreamFailed ? thrown.error : toSluiceError(thrown);
+    throw thrown instanceof StreamFailed || thrown instanceof SessionLost ? thrown.error : toSluiceError(thrown);
   } finally {
     for (const slot of slots) await slot.sink[Symbol.asyncDispose]();
   }
@@ -117,6 +121,9 @@ async function alone<T>(
 async function lastKnown({ store, config }: Opening, thrown: unknown): Promise<Checkpoint | null> {
   const error = thrown instanceof StreamFailed ? thrown.error : toSluiceError(thrown);
   if (error.code === 'E_CHECKPOINT_HOME') return await store.loadCheckpoint(config.id);
-  if (error.code === 'E_STATE_CORRUPT') return null;
+  if (error.code === 'E_STATE_CORRUPT') {
+    await store.restartOrder(config.id);
+    return null;
+  }
   throw thrown;
 }

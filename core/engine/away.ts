@@ -5,9 +5,10 @@ import { pick } from '../batch.ts';
 import type { SluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { WriteResult } from '../plugin.ts';
-import { aborted } from './attempt.ts';
-import { backoffDelay, pause } from './backoff.ts';
+import { aborted, backoffDelay, pause } from './backoff.ts';
 import type { DeliverParts } from './deliver.ts';
+import { StreamFailed } from './ends.ts';
+import { checkResults } from './settle.ts';
 import { type Away, flushSlot, type Missed, occupy, refreshSlot, type Slot } from './slot.ts';
 
 /** `since`: of an absence that a try in between did not end. */
@@ -44,9 +45,16 @@ async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void>
       AbortSignal.any([ended, AbortSignal.timeout(slot.config.write_timeout)]),
     );
     occupy(slot, writing);
-    const answered = writing.catch((): readonly WriteResult[] => []);
+    const answered = writing.catch((thrown: unknown): readonly WriteResult[] => {
+      slot.stale = slot.sink.state !== undefined; // nobody knows what it took
+      if (thrown instanceof StreamFailed) parts.left(slot, thrown.error); // it answers, and not as a sink must
+      return [];
+    });
     const results = await Promise.race([answered, aborted(ended)]);
-    if (results === undefined) return; // nobody knows what became of it: the outputs stay missed
+    if (results === undefined) {
+      slot.stale = slot.sink.state !== undefined;
+      return;
+    }
     if (!results.some((result) => result.status === 'ok' || result.status === 'reject')) continue;
     slot.away = null;
     slot.answered = true;
@@ -60,6 +68,7 @@ async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void>
 async function writeAndFlush(slot: Slot, batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]> {
   await refreshSlot(slot);
   const results = await slot.sink.write(batch, signal);
+  checkResults(slot.id, results, batch.length);
   await flushSlot(slot);
   return results;
 }

@@ -12,3 +12,10 @@ export function backoffDelay(policy: RetryPolicy, attempt: number, random: () =>
   const full = Math.min(policy.max_delay, policy.initial_delay * policy.backoff_multiplier ** (attempt - 1));
   return full - full * 0.25 * random();
 }
+
+/** Resolves when one of the signals is aborted. */
+export function aborted(...signals: readonly AbortSignal[]): Promise<void> {
+  const any = AbortSignal.any([...signals]);
+  if (any.aborted) return Promise.resolve();
+  return new Promise((resolve) => any.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -7,7 +7,7 @@ import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch, SourceInfo } from '../event.ts';
 import type { LoadedTransform, TransformIdentity } from '../languages.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
-import type { Transform, TransformFailure } from '../plugin.ts';
+import type { Transform, TransformResult } from '../plugin.ts';
 import type { Place } from '../state/store.ts';
 import { unsafeNumber } from '../values.ts';
 import { pause } from './backoff.ts';
@@ -167,7 +167,7 @@ async function apply(
 ): ReturnType<Transform['apply']> {
   try {
     const result = await step.transform.apply(batch, signal, { fresh });
-    checkComplete(step, batch.length, result.from, result.filtered, result.failed);
+    checkComplete(step, batch.length, result);
     return result;
   } catch (thrown) {
     if (signal.aborted) throw new Interrupted();
@@ -180,19 +180,21 @@ async function apply(
 }
 
 // Invariant 4: every input index stands in exactly one of from, filtered and failed, or events would be lost in silence.
-function checkComplete(
-  step: Step,
-  length: number,
-  from: Uint32Array,
-  filtered: Uint32Array,
-  failed: readonly TransformFailure[],
-): void {
-  let distinct = 0;
+function checkComplete(step: Step, length: number, { out, from, filtered, failed }: TransformResult): void {
+  const answered = new Uint8Array(length);
+  let sound = out.length === from.length;
+  const mark = (index: number): void => {
+    if (index >= length || answered[index] === 1) sound = false;
+    answered[index] = 1;
+  };
   for (let j = 0; j < from.length; j++) {
-    if (j === 0 || from[j] !== from[j - 1]) distinct++;
-    if (from[j]! >= length || (j > 0 && from[j]! < from[j - 1]!)) distinct = Number.NaN;
+    if (j > 0 && from[j] === from[j - 1]) continue; // one more output of the same event
+    if (j > 0 && from[j]! < from[j - 1]!) sound = false;
+    mark(from[j]!);
   }
-  if (distinct + filtered.length + failed.length === length) return;
+  for (const index of filtered) mark(index);
+  for (const { index } of failed) mark(index);
+  if (sound && !answered.includes(0)) return;
   throw new StreamFailed(
     sluiceError('E_INTERNAL', { message: `transformation ${step.id} did not answer for every event of its batch` }),
   );

@@ -5,7 +5,7 @@
 import { type SluiceError, toSluiceError } from '../errors.ts';
 import type { RetryPolicy } from '../manifest/model.ts';
 import type { HomeTransaction } from '../plugin.ts';
-import { attempt, hold, passedBy, policyOf } from './attempt.ts';
+import { attempt, type GivenUp, hold, passedBy, policyOf } from './attempt.ts';
 import type { CommitPolicy } from './commit-policy.ts';
 import { duplicateOutputs } from './duplicates.ts';
 import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
@@ -28,8 +28,8 @@ export interface DeliverParts {
   transaction(): Promise<HomeTransaction>;
   /** True when a request waits to be carried out. Asked while a sink is away. */
   requestWaits(): Promise<boolean>;
-  /** The stream waits for a sink (or, with null, does no longer). */
-  waiting(error: SluiceError | null): void;
+  /** The stream waits for `whom`, a sink or a quorum (or, with null, does no longer). */
+  waiting(whom: string, error: SluiceError | null): void;
   /** How many source events had entered before the group that is delivered. */
   entered(): number;
   /** A sink that nobody waits for went away. */
@@ -89,7 +89,13 @@ function nothingToDo(slot: Slot): SlotOutcome {
   return { slot, progress: noProgress(), missed: [], error: null };
 }
 
-const NOBODY_WAITS = { enough: AbortSignal.abort(), overdue() {}, isShort: () => false };
+const NOBODY_WAITS: GivenUp = {
+  enough: AbortSignal.abort(),
+  overdue() {},
+  isShort: () => false,
+  isWaiting: () => false,
+  interrupted: async () => undefined,
+};
 
 async function deliverAt(slot: Slot, group: Group, parts: DeliverParts): Promise<SlotOutcome> {
   if (slot.needed || parts.replay === true) return await hold(slot, group, parts);

@@ -2,7 +2,7 @@
 
 import { capturing } from '../capture/capturing.ts';
 import { type Checkpoint, emptyLedger, seal } from '../checkpoint.ts';
-import { sluiceError } from '../errors.ts';
+import { sluiceError, toSluiceError } from '../errors.ts';
 import type { Languages } from '../languages.ts';
 import type { StreamConfig, TransformRule } from '../manifest/model.ts';
 import type { Auth, Context, Logger, Source } from '../plugin.ts';
@@ -64,7 +64,12 @@ export async function openChain(opening: Opening, slots: readonly Slot[]): Promi
   const { config } = opening;
   warnOfOldKeys(opening, slots);
   const steps: Step[] = [];
-  for (const rule of config.transformations) steps.push(await openStep(opening, rule));
+  try {
+    for (const rule of config.transformations) steps.push(await openStep(opening, rule));
+  } catch (thrown) {
+    for (const step of steps) await step.transform[Symbol.asyncDispose]();
+    throw thrown;
+  }
   const firstIsPlugin = config.transformations[0]?.plugin !== undefined;
   const takesObjects = slots.some((slot) => slot.role !== 'letters' && slot.sink.text !== true);
   return {
@@ -135,7 +140,7 @@ export async function loadCheckpoint(
   const copy = await store.loadCheckpoint(config.id);
   const home = slots.find((slot) => slot.role === 'home');
   if (home === undefined) return copy;
-  const own = await home.sink.transactional!.load(config.id);
+  const own = await atHome(home.sink.transactional!.load(config.id));
   if (own === null && copy !== null) {
     throw new StreamFailed(
       sluiceError('E_CHECKPOINT_HOME', {
@@ -145,6 +150,13 @@ export async function loadCheckpoint(
     );
   }
   return own;
+}
+
+/** What a driver throws while it asks the home means that it is not there. */
+export async function atHome<T>(asked: Promise<T>): Promise<T> {
+  return await asked.catch((thrown: unknown) => {
+    throw thrown instanceof StreamFailed ? thrown : toSluiceError(thrown, 'E_SINK_WRITE');
+  });
 }
 
 /** The checkpoint as the new writer holds it: its position in today's format, its epoch raised. */

@@ -4,10 +4,13 @@
 // Guarantee: on return at least `n` sinks have the group settled and durable (invariant 2).
 
 import { type SluiceError, sluiceError } from '../errors.ts';
-import { aborted, attempt, passedBy } from './attempt.ts';
+import { attempt, passedBy } from './attempt.ts';
+import { aborted } from './backoff.ts';
 import type { DeliverParts, SlotOutcome } from './deliver.ts';
 import type { Slot } from './slot.ts';
 import type { Group } from './work.ts';
+
+const WHOM = 'a quorum';
 
 /** What becomes of the group at each sink; if one of them rejects, the caller aborts `parts.hard`. */
 export function deliverToQuorum(
@@ -18,6 +21,8 @@ export function deliverToQuorum(
 ): Promise<SlotOutcome>[] {
   const enough = new AbortController();
   const short = new AbortController(); // the ones that are away are called in
+  const hopeless = new AbortController(); // a stop came, and nobody is trying any more
+  let trying = 0;
   let inTime = 0; // settled, or with time left
   let settled = 0;
   if (n <= 0) enough.abort();
@@ -25,28 +30,42 @@ export function deliverToQuorum(
   const fallShort = (error: SluiceError): void => {
     if (short.signal.aborted) return;
     short.abort();
-    parts.waiting(error);
+    parts.waiting(WHOM, error);
   };
-  const until = {
-    enough: enough.signal,
-    overdue(error: SluiceError) {
-      inTime--;
-      if (inTime < n) fallShort(error);
-    },
-    isShort: () => short.signal.aborted && !enough.signal.aborted,
+  const stopTrying = (): void => {
+    if (--trying === 0) hopeless.abort();
   };
+  const isWaiting = (): boolean => short.signal.aborted && !enough.signal.aborted;
   const tryAt = async (slot: Slot): Promise<SlotOutcome> => {
+    let late = false;
+    trying++;
     inTime++;
-    const outcome = await attempt(slot, group, parts, until);
-    if (outcome.missed.length === 0 && ++settled >= n && !enough.signal.aborted) {
+    const outcome = await attempt(slot, group, parts, {
+      enough: enough.signal,
+      overdue(error) {
+        late = true;
+        inTime--;
+        if (inTime < n) fallShort(error);
+      },
+      isShort: () => inTime < n && !enough.signal.aborted,
+      isWaiting,
+      async interrupted() {
+        stopTrying();
+        await aborted(enough.signal, hopeless.signal, parts.hard);
+      },
+    });
+    if (outcome.missed.length > 0) return outcome;
+    if (late) inTime++;
+    if (++settled >= n && !enough.signal.aborted) {
       enough.abort();
-      if (short.signal.aborted) parts.waiting(null);
+      if (short.signal.aborted) parts.waiting(WHOM, null);
     }
+    stopTrying();
     return outcome;
   };
   const whenCalled = async (slot: Slot, error: SluiceError): Promise<SlotOutcome> => {
-    await aborted(enough.signal, short.signal, parts.hard);
-    if (until.isShort() && !parts.hard.aborted) return await tryAt(slot);
+    await aborted(enough.signal, short.signal, hopeless.signal, parts.hard);
+    if (isWaiting() && !parts.hard.aborted) return await tryAt(slot);
     return passedBy(slot, group, parts, error); // not earlier: a probe must not take what it may be called in for
   };
 

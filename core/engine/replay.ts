@@ -10,7 +10,7 @@ import type { ErrorHandling } from '../manifest/model.ts';
 import type { DeadLetter, Place } from '../state/store.ts';
 import { applyChain, type Chain, lastTransformOf } from './chain.ts';
 import { duplicateOutputs } from './duplicates.ts';
-import { StreamFailed } from './ends.ts';
+import { Interrupted, StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
 import type { Letter } from './letters.ts';
 import type { Slot } from './slot.ts';
@@ -136,12 +136,14 @@ export interface Replayed {
 /** Tries letters one after the other and writes what passes. The caller commits, and changes the letters after that. */
 export async function replayLetters(
   letters: readonly DeadLetter[],
-  parts: TryParts & { readonly writer: Writer },
+  parts: TryParts & { readonly writer: Writer; readonly stop?: AbortSignal },
 ): Promise<Replayed> {
   const results: ReplayResult[] = [];
   const settled: number[] = [];
   for (const letter of letters) {
-    const tried = await tryLetter(letter, parts);
+    if (parts.stop?.aborted === true) throw new Interrupted(); // the request stays, and is taken up again
+    const isOver = parts.writer.isSuperseded(letter);
+    const tried = await tryLetter(isOver ? { ...letter, status: 'superseded' } : letter, parts);
     const { result, place } =
       tried.transformed === null
         ? { result: tried.result, place: tried.again?.place ?? null }
@@ -181,7 +183,8 @@ async function writeOne(
   } catch (thrown) {
     if (!(thrown instanceof StreamFailed)) throw thrown;
     const error = thrown.error.toJSON();
-    return { result: { ...result, outcome: 'away', message: error.message, error }, place: null };
+    const outcome = error.code === 'E_DEAD_LETTERS_FULL' ? 'failed' : 'away';
+    return { result: { ...result, outcome, message: error.message, error }, place: null };
   }
 }
 

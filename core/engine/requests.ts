@@ -1,6 +1,7 @@
 // What verbs ask of a running stream, left as rows in the state store and carried out between groups, with nothing at the
 // sinks. A request ends with a checkpoint that holds its number; one at or below that number is never done again.
 
+import type { Parked } from '../checkpoint.ts';
 import { toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
@@ -18,6 +19,8 @@ export interface RequestParts {
     /** The stream as the files on disk say it now. */
     readonly reload?: () => Promise<StreamConfig>;
     readonly hard: AbortSignal;
+    /** Ends a replay between two letters. */
+    readonly soft?: AbortSignal;
   };
   readonly writer: Writer;
   readonly slots: readonly Slot[];
@@ -26,6 +29,8 @@ export interface RequestParts {
 /** What requests of a running stream may change beside what the verbs alone change. */
 export interface RunningParts extends RequestParts {
   readonly chain: Chain;
+  /** What the checkpoint says is parked. */
+  readonly parked: { saved: readonly Parked[] };
 }
 
 /** The position was set from outside: read again from the checkpoint. */
@@ -79,7 +84,8 @@ async function perform(request: StoredRequest, to: RunningParts): Promise<Json> 
     throw new Reposition();
   }
   if (request.type === 'resume') {
-    const { ends } = ended(to.writer.checkpoint.parked, request.body as unknown as ResumeBody);
+    const { ends, stays } = ended(to.writer.checkpoint.parked, request.body as unknown as ResumeBody);
+    to.parked.saved = stays;
     for (const { kind, id } of ends) {
       if (kind === 'transform') to.chain.steps.find((step) => step.id === id)?.loaded?.resume();
     }
@@ -111,12 +117,16 @@ export async function replayRequest(
   const config = (await parts.reload?.()) ?? parts.config;
   const chain = await openChain({ ...parts, config }, slots);
   try {
-    const tryParts = { chain, writer, slots, force: body.force, signal: parts.hard };
+    const stop = parts.soft === undefined ? {} : { stop: parts.soft };
+    const tryParts = { chain, writer, slots, force: body.force, signal: parts.hard, ...stop };
     const results: ReplayResult[] = [];
     const settled: number[] = [];
-    for (let from = 0; from < body.ids.length; from += LETTERS_AT_ONCE) {
-      const ids = body.ids.slice(from, from + LETTERS_AT_ONCE);
-      const letters = await parts.store.listDeadLetters({ stream: parts.config.id, ids });
+    // In the order of their events, so that no letter takes back what a later one of its key gave.
+    const ordered = await parts.store.inOrder(parts.config.id, body.ids);
+    for (let from = 0; from < ordered.length; from += LETTERS_AT_ONCE) {
+      const ids = ordered.slice(from, from + LETTERS_AT_ONCE);
+      const letters = [...(await parts.store.listDeadLetters({ stream: parts.config.id, ids }))];
+      letters.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
       const replayed = await replayLetters(letters, tryParts);
       results.push(...replayed.results.map(withoutRows));
       settled.push(...replayed.settled);

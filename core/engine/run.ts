@@ -6,8 +6,7 @@ import type { Languages } from '../languages.ts';
 import type { Manifest, StreamConfig } from '../manifest/model.ts';
 import type { Logger } from '../plugin.ts';
 import type { StateStore } from '../state/store.ts';
-import { aborted } from './attempt.ts';
-import { pause } from './backoff.ts';
+import { aborted, pause } from './backoff.ts';
 import { liveRow, newStatus, pendingOf, type StreamStatus } from './status.ts';
 import { runStream, type StreamEnd } from './stream.ts';
 

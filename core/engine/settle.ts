@@ -151,7 +151,7 @@ async function tryWrite(parts: SettleParts, batch: EventBatch): Promise<readonly
 }
 
 // Silence is never success: a result for each event, or the sink is not to be trusted with more.
-function checkResults(sinkId: string, results: readonly WriteResult[], length: number): void {
+export function checkResults(sinkId: string, results: readonly WriteResult[], length: number): void {
   const known = (result: WriteResult | undefined): boolean =>
     result?.status === 'ok' || result?.status === 'held' || result?.status === 'retry' || result?.status === 'reject';
   if (Array.isArray(results) && results.length === length && results.every(known)) return;

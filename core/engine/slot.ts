@@ -1,10 +1,11 @@
 // A sink as the engine holds it: the plugin's sink, its settings, its counts, and what is known of its absence.
 
 import { type Checkpoint, emptyCounts, type Gap, type SinkCounts } from '../checkpoint.ts';
-import { type SluiceError, toSluiceError } from '../errors.ts';
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { SinkConfig } from '../manifest/model.ts';
 import type { Sink } from '../plugin.ts';
 import type { Json } from '../values.ts';
+import { aborted, pause } from './backoff.ts';
 import type { Group } from './work.ts';
 
 /** home: the checkpoint lives there; data: writes events; letters: gets dead letters only (dead_letter_destination). */
@@ -95,23 +96,52 @@ export async function restoreSlot(
   slot.absences = 0;
   slot.stale = slot.sink.state !== undefined;
   try {
-    if (slot.busy !== null && slot.needed) await slot.busy;
-    if (slot.busy === null) await refreshSlot(slot); // else before its next write, which waits for that one
+    if (slot.needed) {
+      await slot.busy;
+      await refreshSlot(slot);
+    } else {
+      await limited(slot, () => refreshSlot(slot));
+    }
   } catch (thrown) {
-    if (slot.needed) throw thrown;
-    refused(slot, toSluiceError(thrown, 'E_SINK_WRITE'));
+    const error = toSluiceError(thrown, 'E_SINK_WRITE');
+    if (slot.needed) throw error;
+    refused(slot, error);
   }
 }
 
-/** Keeps `write` as the one that is under way at the sink. */
-export function occupy(slot: Slot, write: Promise<unknown>): void {
-  const busy = write.then(
-    () => undefined,
-    () => undefined,
-  );
+/** Keeps `work` as under way at the sink, beside what may still be under way there. */
+export function occupy(slot: Slot, work: Promise<unknown>): void {
+  const busy = Promise.allSettled([slot.busy, work]).then(() => undefined);
   slot.busy = busy;
   void busy.then(() => {
     if (slot.busy === busy) slot.busy = null;
+  });
+}
+
+/**
+ * Does something at a sink, once it is free, and waits for it no longer than write_timeout, whatever the sink does.
+ * @throws SluiceError E_SINK_TIMEOUT; it may then still be under way
+ */
+export async function limited(slot: Slot, work: (givenUp: AbortSignal) => Promise<void>): Promise<void> {
+  const limit = new AbortController();
+  const over = new AbortController(); // the timer must not outlive the work
+  const before = slot.busy;
+  const working = (async () => {
+    if (before !== null) await Promise.race([before, aborted(limit.signal)]);
+    if (!limit.signal.aborted) await work(limit.signal);
+  })();
+  occupy(slot, working);
+  const late = pause(slot.config.write_timeout, over.signal).then(() => {
+    if (over.signal.aborted) return;
+    limit.abort();
+    throw timeoutError(slot);
+  });
+  await Promise.race([working, late]).finally(() => over.abort());
+}
+
+export function timeoutError(slot: Slot): SluiceError {
+  return sluiceError('E_SINK_TIMEOUT', {
+    message: `sink ${slot.id} did not settle a batch within ${slot.config.write_timeout} ms`,
   });
 }
 

@@ -2,7 +2,7 @@
 // stop, or a failure. What is not there (source, home, state store, a sink that cannot be opened) is waited for with
 // back-off; every wait ends in the same place: sinks restored, reading from the checkpoint. So recovery is exercised daily.
 
-import type { Checkpoint } from '../checkpoint.ts';
+import type { Checkpoint, Parked } from '../checkpoint.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { Source } from '../plugin.ts';
@@ -12,9 +12,18 @@ import { backoffDelay, pause } from './backoff.ts';
 import { type Chain, lastTransformOf } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { openLetterBook } from './letter-book.ts';
-import { destinationOf, loadCheckpoint, type Opening, openChain, openSlots, openSource, takeOver } from './open.ts';
+import {
+  atHome,
+  destinationOf,
+  loadCheckpoint,
+  type Opening,
+  openChain,
+  openSlots,
+  openSource,
+  takeOver,
+} from './open.ts';
 import { parkAgain, parkedNow } from './parking.ts';
-import { answerCovered, carryOut, Reposition } from './requests.ts';
+import { answerCovered, carryOut, Reposition, type RunningParts } from './requests.ts';
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
 import type { StreamStatus } from './status.ts';
@@ -93,13 +102,14 @@ async function sessions(
       const checkpoint = takeOver(config, saved, !owned);
       if (!owned) {
         for (const slot of slots) {
-          if (slot.role === 'home') await slot.sink.transactional!.open(config.id); // fences out an older writer
+          if (slot.role === 'home') await atHome(slot.sink.transactional!.open(config.id)); // fences out an older writer
         }
         owned = true;
       }
-      const open = await startWriter(parts, slots, chain, checkpoint, saved === null, beside.signal);
+      const parked = { saved: checkpoint.parked };
+      const open = await startWriter(parts, slots, chain, checkpoint, saved === null, parked, beside.signal);
       writer = open;
-      const requests = requestPoller(parts, open, slots, chain);
+      const requests = requestPoller({ parts, writer: open, slots, chain, parked });
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
@@ -149,8 +159,12 @@ async function sessions(
         continue;
       }
       if (thrown instanceof StreamFailed || thrown instanceof Interrupted) throw thrown;
-      if (parts.soft.aborted || parts.hard.aborted) throw new Interrupted();
       const error = thrown instanceof SessionLost ? thrown.error : toSluiceError(thrown);
+      if (parts.soft.aborted || parts.hard.aborted) {
+        const told = `stream ${config.id} stops with events pending: ${error.message}`;
+        parts.log.warn({ stream: config.id, error: error.toJSON() }, told);
+        throw new Interrupted();
+      }
       if (!(thrown instanceof SessionLost) && !isAbsenceClass(error)) throw new StreamFailed(error);
       absences++;
       waitOrFail(parts, error, absences);
@@ -173,6 +187,7 @@ async function startWriter(
   chain: Chain,
   checkpoint: Checkpoint,
   first: boolean,
+  parked: { saved: readonly Parked[] },
   end: AbortSignal,
 ): Promise<Writer> {
   const { config, store, status } = parts;
@@ -189,6 +204,7 @@ async function startWriter(
   }
   parkAgain(chain, checkpoint);
   const keyed = slots.some((slot) => slot.sink.keyed);
+  const waits = new Map<string, SluiceError>(); // by whom
   const writer: Writer = openWriter({
     stream: config.id,
     store,
@@ -200,22 +216,24 @@ async function startWriter(
     maxLetterBytes: config.dead_letters.max_bytes,
     soft: AbortSignal.any([parts.soft, end]),
     hard: parts.hard,
-    parked: () => parkedNow(chain, checkpoint.parked),
+    parked: () => parkedNow(chain, parked.saved),
     lastTransform: lastTransformOf(chain),
     destinationOf: (place) => destinationOf(config, place),
     requestWaits: onceASecond(
       async () => (await store.nextRequest(config.id, writer.checkpoint.request)) !== null,
       false,
     ),
-    waiting(error) {
-      status.waitsForSink = error !== null;
-      if (error === null) {
-        if (status.state === 'waiting') status.state = status.phase ?? 'streaming';
-        status.reason = null;
-        return;
-      }
-      status.state = 'waiting';
-      status.reason = error;
+    lettersRefused: (slot, count, error) =>
+      tellOfSink(slot, error, `sink ${slot.id} rejected ${count} dead letters, which are in the state store only`),
+    waiting(whom, error) {
+      if (error === null) waits.delete(whom);
+      else waits.set(whom, error);
+      const reason = [...waits.values()].at(-1) ?? null;
+      status.waitsForSink = reason !== null;
+      status.reason = reason;
+      if (reason !== null) status.state = 'waiting';
+      else if (status.state === 'waiting') status.state = status.phase ?? 'streaming';
+      if (error === null) return;
       parts.log.warn({ stream: config.id, error: error.toJSON() }, `stream ${config.id} waits: ${error.message}`);
     },
     left(slot, error) {
@@ -233,11 +251,12 @@ async function startWriter(
 }
 
 /** Carries out the next request, one at a time, with nothing at the sinks. */
-function requestPoller(parts: StreamParts, writer: Writer, slots: readonly Slot[], chain: Chain): () => Promise<void> {
+function requestPoller(to: RunningParts & { readonly parts: StreamParts }): () => Promise<void> {
+  const { parts, writer } = to;
   return onceASecond(async () => {
     if (parts.hard.aborted) return;
     const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
-    if (next !== null) await carryOut(next, { parts, writer, slots, chain });
+    if (next !== null) await carryOut(next, to);
   }, undefined);
 }
 

@@ -18,9 +18,10 @@ import { type DeliverParts, deliver, type SlotOutcome } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
 import type { LetterBook } from './letter-book.ts';
+import { letterName } from './letter-index.ts';
 import { type Letter, type LetterParts, letterOf, sinkKeysOf } from './letters.ts';
 import { noProgress } from './settle.ts';
-import { addCounts, flushSlot, type Missed, type Slot } from './slot.ts';
+import { addCounts, flushSlot, limited, type Missed, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 /** Letters of an open transaction go to the store when they take more than this. */
@@ -41,6 +42,8 @@ export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returne
   readonly lastTransform: LetterParts['transform'] | null;
   /** The sink that gets a copy of the dead letters of a place, if its error_handling names one. */
   destinationOf(place: Place): string | null;
+  /** A dead_letter_destination rejected `count` of its copies. */
+  lettersRefused(slot: Slot, count: number, error: SluiceError): void;
   /** A sink that was away is back. */
   sinkReturned(slot: Slot): void;
 }
@@ -59,6 +62,8 @@ export interface Writer {
   readonly uncommitted: number;
   /** `replay`: only to these sinks, whatever policies and counts say; a sink that is away ends it with StreamFailed. */
   deliver(group: Group, replay?: ReplayOf): Promise<readonly SlotOutcome[]>;
+  /** A letter that a replay has superseded, and that is not marked so yet. */
+  isSuperseded(letter: Pick<NewDeadLetter, 'place' | 'event_id'>): boolean;
   /** Makes everything delivered so far durable. `position` undefined: the same as before (a replay). */
   commit(change: { readonly position?: Json; readonly request?: number; readonly replay?: boolean }): Promise<void>;
   /** The letter of an event whose replay failed in a transform again: written with the next commit, before its marks. */
@@ -83,6 +88,7 @@ export function openWriter(parts: WriterParts): Writer {
   // Of sinks that came back: durable no earlier than the state that covers what their probes wrote.
   let returned: Returned[] = [];
   let transaction: HomeTransaction | null = null;
+  const superseded = new Set<string>(); // by replays since the last commit, by name
   const home = parts.slots.find((slot) => slot.role === 'home');
 
   const begin = async (): Promise<HomeTransaction> => {
@@ -198,7 +204,7 @@ export function openWriter(parts: WriterParts): Writer {
     for (const slot of parts.slots) {
       if (slot.role !== 'letters') continue;
       const own = letters.filter((letter) => parts.destinationOf(letter.place) === slot.id);
-      if (own.length > 0) await deliverLetters(slot, own, { ...deliverParts, replay });
+      if (own.length > 0) await deliverLetters(slot, own, { ...parts, ...deliverParts, replay });
     }
   };
 
@@ -216,7 +222,9 @@ export function openWriter(parts: WriterParts): Writer {
         for (const outcome of outcomes) holdRejected(group, outcome, replay);
         inSourceOrder();
         // Earlier letters of its key are older than what was written now: their replay would take the row back.
+        const known = marks.length;
         for (const outcome of outcomes) markPassed(group, outcome, replay.letter.entered - 1);
+        for (const mark of marks.slice(known)) for (const name of namesOf(mark)) superseded.add(name);
         return outcomes;
       }
       // What must have room comes first; what an absent sink missed may become a gap.
@@ -278,15 +286,17 @@ export function openWriter(parts: WriterParts): Writer {
         await storeLetters(next);
       } else {
         await storeLetters(null);
-        await commitHome(await begin(), next);
+        await commitHome(next);
         transaction = null;
       }
       checkpoint = next;
       ledger = noEvents;
+      superseded.clear();
       if (home === undefined) return;
       marks.push(...back.flatMap(marksOf));
       await storeLetters(next); // the copy that `status` reads; the home stays the truth
     },
+    isSuperseded: (letter) => superseded.has(letterName(letter.place, letter.event_id)),
     renewLetter(letter) {
       letters.push(letter);
     },
@@ -297,9 +307,9 @@ export function openWriter(parts: WriterParts): Writer {
     },
   };
 
-  async function commitHome(open: HomeTransaction, next: Checkpoint): Promise<void> {
+  async function commitHome(next: Checkpoint): Promise<void> {
     try {
-      await open.commit(next);
+      await (await begin()).commit(next);
     } catch (thrown) {
       transaction = null;
       const error = toSluiceError(thrown, 'E_SINK_WRITE');
@@ -312,6 +322,10 @@ export function openWriter(parts: WriterParts): Writer {
       message: `the dead letters of stream ${parts.stream} take more than dead_letters.max_bytes (${parts.maxLetterBytes} bytes)`,
     });
   }
+}
+
+function namesOf(mark: DeadLetterMark): string[] {
+  return mark.ids === undefined ? mark.event_ids.map((id) => letterName(mark.place, id)) : [];
 }
 
 function sinkLetter(
@@ -346,9 +360,10 @@ function absentError(slot: Slot, error: SluiceError | null): SluiceError {
 
 async function flush(slot: Slot): Promise<void> {
   try {
-    await flushSlot(slot);
+    if (slot.needed) await flushSlot(slot);
+    else await limited(slot, (givenUp) => flushSlot(slot, givenUp));
   } catch (thrown) {
-    if (!slot.needed) return; // what it took was flushed at once (deliver.ts): the state that it had is still right
+    if (!slot.needed) return; // what it took was flushed at once (attempt.ts): the state that it had is still right
     throw new SessionLost(toSluiceError(thrown, 'E_SINK_WRITE'));
   }
 }
@@ -366,7 +381,11 @@ function closedGap(slot: Slot, position: Json): Gap[] {
 }
 
 /** Dead letters as events of a sink that is a dead_letter_destination: `op: m`, `after` is the letter. */
-async function deliverLetters(slot: Slot, letters: readonly NewDeadLetter[], parts: DeliverParts): Promise<void> {
+async function deliverLetters(
+  slot: Slot,
+  letters: readonly NewDeadLetter[],
+  parts: DeliverParts & Pick<WriterParts, 'lettersRefused'>,
+): Promise<void> {
   const now = Date.now();
   const events = letters.map(
     (letter): ChangeEvent => ({
@@ -379,6 +398,11 @@ async function deliverLetters(slot: Slot, letters: readonly NewDeadLetter[], par
       ts_ms: now,
     }),
   );
-  await settleAt(slot, batchOf(events), parts, noProgress(), parts.hard, holdsStream(parts));
+  const progress = noProgress();
+  await settleAt(slot, batchOf(events), parts, progress, parts.hard, holdsStream(slot, parts));
   slot.dirty = true;
+  const refused = [...progress.exceptions.values()];
+  const skipped = refused.length; // they are in the state store all the same
+  slot.counts = addCounts(slot.counts, { out: letters.length, delivered: letters.length - skipped, skipped });
+  if (refused.length > 0) parts.lettersRefused(slot, refused.length, refused[0]!.error);
 }
