@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import { seal } from '../checkpoint.ts';
 import { openStateStore } from './index.ts';
-import type { Capture, DeadLetterMark, LiveStatus, NewDeadLetter, StateStore } from './store.ts';
+import type { DeadLetterMark, LiveStatus, NewDeadLetter, StateStore } from './store.ts';
 import { captureBytes, HISTORY, letterBytes } from './tables.ts';
-import { checkpointOf, letterOf, tempFolder } from './test-samples.ts';
+import { captureOf, checkpointOf, letterOf, tempFolder } from './test-samples.ts';
 
 const stores = {
   async sqlite(use: (store: StateStore) => Promise<void>) {
@@ -347,27 +347,20 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
 
   test('captures are a ring per stream, newest first, bounded by count, bytes and age', () =>
     withStore(async (store) => {
-      const capture = (stream: string, n: number, day = 1): Capture => ({
-        stream,
-        event_id: `e${n}`,
-        event: `{"n":${n}}`,
-        captured_at: `2026-01-0${day}T00:00:00.000Z`,
-        details: { columns: [{ name: 'n', type: 'int' }], typed: true, transforms: [] },
-      });
       const all = { max_events: 100, max_bytes: 1e6, since: '2000' };
-      await store.addCaptures([capture('a', 1), capture('b', 9), capture('a', 2)], { ...all, max_events: 3 });
-      await store.addCaptures([capture('a', 3), capture('a', 4)], { ...all, max_events: 3 });
-      expect(await store.captures('a', 10)).toEqual([capture('a', 4), capture('a', 3), capture('a', 2)]);
+      await store.addCaptures([captureOf('a', 1), captureOf('b', 9), captureOf('a', 2)], { ...all, max_events: 3 });
+      await store.addCaptures([captureOf('a', 3), captureOf('a', 4)], { ...all, max_events: 3 });
+      expect(await store.captures('a', 10)).toEqual([captureOf('a', 4), captureOf('a', 3), captureOf('a', 2)]);
       expect([await store.captures('a', 1), await store.captures('b', 9)]).toEqual([
-        [capture('a', 4)],
-        [capture('b', 9)],
+        [captureOf('a', 4)],
+        [captureOf('b', 9)],
       ]);
-      const bytes = captureBytes(capture('a', 5).event, JSON.stringify(capture('a', 5).details));
-      await store.addCaptures([capture('a', 5)], { ...all, max_bytes: 2 * bytes });
-      expect(await store.captures('a', 10)).toEqual([capture('a', 5), capture('a', 4)]);
-      await store.addCaptures([capture('a', 6, 3)], { ...all, since: '2026-01-02T00:00:00.000Z' });
-      expect(await store.captures('a', 10)).toEqual([capture('a', 6, 3)]);
-      await store.addCaptures([capture('a', 7)], { ...all, max_bytes: 3 });
+      const bytes = captureBytes(captureOf('a', 5).event, JSON.stringify(captureOf('a', 5).details));
+      await store.addCaptures([captureOf('a', 5)], { ...all, max_bytes: 2 * bytes });
+      expect(await store.captures('a', 10)).toEqual([captureOf('a', 5), captureOf('a', 4)]);
+      await store.addCaptures([captureOf('a', 6, 3)], { ...all, since: '2026-01-02T00:00:00.000Z' });
+      expect(await store.captures('a', 10)).toEqual([captureOf('a', 6, 3)]);
+      await store.addCaptures([captureOf('a', 7)], { ...all, max_bytes: 3 });
       expect([await store.captures('a', 10), (await store.captures('b', 10)).length]).toEqual([[], 1]);
     }));
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Checkpoint, emptyCounts, emptyLedger, seal } from '../checkpoint.ts';
-import type { NewDeadLetter } from './store.ts';
+import type { Capture, NewDeadLetter } from './store.ts';
 
 export function checkpointOf(stream: string, n: number): Checkpoint {
   return seal({
@@ -48,5 +48,15 @@ export function tempFolder(): Disposable & { readonly path: string; file(name: s
     path,
     file: (name) => join(path, name),
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+export function captureOf(stream: string, n: number, day = 1): Capture {
+  return {
+    stream,
+    event_id: `e${n}`,
+    event: `{"n":${n}}`,
+    captured_at: `2026-01-0${day}T00:00:00.000Z`,
+    details: { columns: [{ name: 'n', type: 'int' }], typed: true, transforms: [] },
   };
 }
