@@ -80,6 +80,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'The transform threw, or was too slow, while it was loaded.',
     'mend the line that it names; what runs at the top of the file must be quick',
   ),
+  E_TRANSFORM_PACKAGE: row(
+    'invalid',
+    'The transform imports a package that it may not have, that is not installed, or that cannot run in the sandbox.',
+    'list it under `packages` of the transformation, and install it beside the transform',
+  ),
   E_TRANSFORM_ENGINE: row(
     'environment',
     "The version of a language's library that the transform names is not installed.",

@@ -70,7 +70,7 @@ async function languageRule(
   if (written.scope === 'event' && Object.hasOwn(work.raw(pointer) as object, 'images')) {
     work.noEffect(`${pointer}/images`, '`images` has no effect in `scope: event`', 'leave it out');
   }
-  if (plugin === undefined) checkJsonataKeys(work, pointer, type, own);
+  if (plugin === undefined) checkOwnKeys(work, pointer, type, own);
   if ((type === 'jsonata' || type === 'kazaam') && Object.hasOwn(work.raw(pointer) as object, 'state')) {
     work.noEffect(`${pointer}/state`, `\`state\` has no effect: \`${type}\` keeps none`, 'leave it out');
   }
@@ -85,28 +85,41 @@ async function languageRule(
     state: written.state,
     limits: written.limits,
     ...source,
-    ...(type === 'jsonata' && plugin === undefined ? { config: jsonataConfig(written) } : {}),
-    ...plugin,
+    ...(plugin === undefined ? ownConfig(written) : plugin),
   };
   if (built && compiler !== null && !work.inspect) await compile(work, rule, pointer, own, compiler);
   return built ? rule : null;
 }
 
-const JSONATA_KEYS = ['engine', 'lane', 'constants'];
+/** The settings that are one language's own. */
+const ownKeys: Readonly<Record<string, readonly string[]>> = {
+  javascript: ['packages'],
+  typescript: ['packages'],
+  jsonata: ['engine', 'lane', 'constants'],
+};
 
-function checkJsonataKeys(work: Work, pointer: string, type: string, own: InlineKey): void {
-  if (type === 'jsonata') return;
-  for (const key of JSONATA_KEYS.filter((each) => Object.hasOwn(work.raw(pointer) as object, each))) {
+const OWN_KEYS = [...new Set(Object.values(ownKeys).flat())];
+
+function checkOwnKeys(work: Work, pointer: string, type: string, own: InlineKey): void {
+  const foreign = OWN_KEYS.filter((key) => ownKeys[type]?.includes(key) !== true);
+  for (const key of foreign.filter((each) => Object.hasOwn(work.raw(pointer) as object, each))) {
     work.report(unknownKey('', key, `a transformation of type \`${type}\``, [own, 'file'], { base: pointer }));
   }
 }
 
-function jsonataConfig({ engine, lane, constants }: WrittenTransformation): Json {
-  return {
-    ...(engine === undefined ? {} : { engine }),
-    ...(lane === undefined ? {} : { lane }),
-    ...(constants === undefined ? {} : { constants }),
-  };
+function ownConfig(written: WrittenTransformation): Pick<TransformRule, 'config'> {
+  const { engine, lane, constants, packages } = written;
+  if (written.type === 'jsonata') {
+    return {
+      config: {
+        ...(engine === undefined ? {} : { engine }),
+        ...(lane === undefined ? {} : { lane }),
+        ...(constants === undefined ? {} : { constants }),
+      },
+    };
+  }
+  const names = (packages ?? []).filter((name) => name !== undefined);
+  return names.length === 0 ? {} : { config: { packages: names } };
 }
 
 async function pluginRule(
@@ -148,7 +161,7 @@ async function pluginLanguageRule(
   compiler: Compiler | null,
 ): Promise<TransformRule | null> {
   const shared = languageSchema();
-  const foreign = ['expression', 'specification', ...JSONATA_KEYS];
+  const foreign = ['expression', 'specification', ...OWN_KEYS];
   const properties = Object.fromEntries(Object.entries(propertiesOf(shared)).filter(([key]) => !foreign.includes(key)));
   const own = language.config;
   const schema = {

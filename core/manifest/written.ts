@@ -33,6 +33,7 @@ export interface WrittenTransformation {
   readonly engine?: string;
   readonly lane?: 'fast' | 'reference';
   readonly constants?: Readonly<Record<string, Json>>;
+  readonly packages?: readonly (string | undefined)[];
 }
 
 export interface WrittenSource {

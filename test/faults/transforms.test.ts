@@ -51,7 +51,7 @@ describe.concurrent('a transform that', () => {
       name: 'imports a module of Node',
       file: 'code.js',
       code: "import fs from 'node:fs';\nexport default (row) => row;\n",
-      error: 'E_NOT_BUILT',
+      error: 'E_TRANSFORM_PACKAGE',
       place: '1:',
     },
   ];

@@ -3,14 +3,13 @@
 // Looks at assignments inside of functions; one in the body itself is over before anybody imports.
 
 import type * as Acorn from 'acorn';
+import { children, type Node } from './tree.ts';
 
 export interface Changed {
   readonly name: string;
   readonly line: number;
   readonly column: number;
 }
-
-type Node = Acorn.Node & { readonly [key: string]: unknown };
 
 /** The first assignment to one of `exported` in a function that does not declare the name itself; null when there is none. */
 export function changedLater(tree: Acorn.Program, exported: ReadonlySet<string>): Changed | null {
@@ -36,18 +35,8 @@ export function changedLater(tree: Acorn.Program, exported: ReadonlySet<string>)
   return null;
 }
 
-function children(node: Node): Node[] {
-  const out: Node[] = [];
-  for (const value of Object.values(node)) {
-    for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (typeof one === 'object' && one !== null && typeof (one as Node).type === 'string') out.push(one as Node);
-    }
-  }
-  return out;
-}
-
 /** The names a pattern assigns to; a declaration assigns to none that was there before. */
-function assigned(node: Node): string[] {
+export function assigned(node: Node): string[] {
   if (node.type === 'Identifier') return [String(node['name'])];
   if (node.type === 'AssignmentPattern') return assigned(node['left'] as Node);
   if (node.type === 'Property') return assigned(node['value'] as Node);

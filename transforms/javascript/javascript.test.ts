@@ -209,8 +209,8 @@ describe('modules', () => {
   });
 
   test.each([
-    ["import _ from 'lodash';\nexport default (row) => row", 'E_NOT_BUILT', 1],
-    ["const a = 1;\nimport fs from 'node:fs';\nexport default (row) => row", 'E_NOT_BUILT', 2],
+    ["import _ from 'lodash';\nexport default (row) => row", 'E_TRANSFORM_PACKAGE', 1],
+    ["const a = 1;\nimport fs from 'node:fs';\nexport default (row) => row", 'E_TRANSFORM_PACKAGE', 2],
     ["import x from './not-there.js';\nexport default (row) => row", 'E_TRANSFORM_SYNTAX', 1],
     ["import x from './circle.js';\nexport default (row) => row", 'E_TRANSFORM_SYNTAX', 1],
     ["import x from './broken.ts';\nexport default (row) => row", 'E_TRANSFORM_SYNTAX', 2],

@@ -19,7 +19,8 @@ export interface Wanted {
 }
 
 export interface Linked {
-  readonly names: Names;
+  /** null: CommonJS, whose names are known only once it has run (guest.ts looks at them then). */
+  readonly names: Names | null;
   /** The module behind each of its imports. */
   readonly imported: readonly number[];
 }
@@ -35,10 +36,10 @@ export interface Unlinked {
 /** The first name that is not there, or comes from two places; null when all is well. Circles must have been refused. */
 export function unlinked(modules: readonly Linked[]): Unlinked | null {
   for (const [module, { names, imported }] of modules.entries()) {
-    for (const wanted of names.wanted) {
+    for (const wanted of names?.wanted ?? []) {
       const target = imported[wanted.from]!;
-      const found = originsOf(modules, target, wanted.name);
-      if (found.size === 1) continue;
+      const { found, open } = originsOf(modules, target, wanted.name);
+      if (found.size === 1 || (found.size === 0 && open)) continue;
       const message =
         found.size === 0
           ? `the module has no export "${wanted.name}"`
@@ -52,18 +53,29 @@ export function unlinked(modules: readonly Linked[]): Unlinked | null {
   return null;
 }
 
-/** The modules that an export really stands in, each with its name there. */
-function originsOf(modules: readonly Linked[], number: number, name: string): ReadonlySet<string> {
+interface Origins {
+  /** The modules that the export really stands in, each with its name there. */
+  readonly found: ReadonlySet<string>;
+  /** A CommonJS module may have it too. */
+  readonly open: boolean;
+}
+
+const NONE: Origins = { found: new Set(), open: false };
+
+function originsOf(modules: readonly Linked[], number: number, name: string): Origins {
   const { names, imported } = modules[number]!;
+  if (names === null) return { found: new Set(), open: true };
   const own = names.exports.get(name);
-  if (own === null) return new Set([`${number}:${name}`]);
+  if (own === null) return { found: new Set([`${number}:${name}`]), open: false };
   if (own !== undefined) return originsOf(modules, imported[own.from]!, own.name);
-  if (name === 'default') return new Set(); // `export *` leaves it out
-  return new Set(names.stars.flatMap((from) => [...originsOf(modules, imported[from]!, name)]));
+  if (name === 'default') return NONE; // `export *` leaves it out
+  const all = names.stars.map((from) => originsOf(modules, imported[from]!, name));
+  return { found: new Set(all.flatMap(({ found }) => [...found])), open: all.some(({ open }) => open) };
 }
 
 function exportedBy(modules: readonly Linked[], number: number): ReadonlySet<string> {
   const { names, imported } = modules[number]!;
+  if (names === null) return new Set();
   const stars = names.stars.flatMap((from) => [...exportedBy(modules, imported[from]!)]);
   return new Set([...names.exports.keys(), ...stars.filter((name) => name !== 'default')]);
 }

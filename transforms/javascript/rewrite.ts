@@ -1,6 +1,6 @@
 // Turns one ES module into a function of its exports, without moving anything: every line and column of the author's code
 // stays where it is, one line further down. Module syntax is overwritten with spaces or with text of no greater length.
-// Refuses, with line and column: what does not parse, top-level await, import.meta, and imports of packages (not built yet).
+// Refuses, with line and column: what does not parse, top-level await, import.meta.
 
 import { Script } from 'node:vm';
 import type * as Acorn from 'acorn';
@@ -8,7 +8,7 @@ import { type Changed, changedLater } from './bindings.ts';
 import type { Names, Wanted } from './linking.ts';
 
 export interface Finding {
-  readonly code: 'E_TRANSFORM_SYNTAX' | 'E_NOT_BUILT';
+  readonly code: 'E_TRANSFORM_SYNTAX';
   readonly message: string;
   readonly fix?: string;
   /** From 1. */
@@ -29,12 +29,16 @@ export interface Import {
   readonly specifier: string;
   readonly line: number;
   readonly column: number;
+  /** The code can do without it: a require in a `try`. */
+  readonly optional?: boolean;
 }
 
-export interface Rewritten {
+/** A module as the isolate runs it, whatever it was written in. */
+export interface Form {
   readonly imports: readonly Import[];
   readonly hasDefault: boolean;
-  readonly names: Names;
+  /** null: CommonJS, whose names are known only once it has run. */
+  readonly names: Names | null;
   /** An export that a function changes later: whoever imports it would keep the first value. */
   readonly changed: Changed | null;
   /** The script, when the numbers of the imported modules are known (in the order of `imports`). */
@@ -51,8 +55,8 @@ export async function loadParser(): Promise<void> {
   acorn ??= await import('acorn');
 }
 
-export function rewriteModule(source: string): Rewritten {
-  const tree = parse(source);
+export function rewriteModule(source: string): Form {
+  const tree = parse(source, 'module');
   const edits: { start: number; end: number; text: string }[] = [];
   const imports: Import[] = [];
   const head: ((imported: readonly number[]) => string)[] = [];
@@ -174,11 +178,23 @@ export function rewriteModule(source: string): Rewritten {
   };
 }
 
-function parse(source: string): Acorn.Program {
+/** Whether a file that may be either is an ES module: it imports or exports. */
+export function isModule(source: string): boolean {
+  if (!/\b(import|export)\b/.test(source)) return false;
+  try {
+    return parse(source, 'module').body.some((node) => /^(Import|Export)/.test(node.type));
+  } catch (error) {
+    if (error instanceof ModuleFinding) return false;
+    throw error;
+  }
+}
+
+/** @throws ModuleFinding */
+export function parse(source: string, sourceType: 'module' | 'commonjs'): Acorn.Program {
   try {
     return acorn!.parse(source, {
       ecmaVersion: 'latest',
-      sourceType: 'module',
+      sourceType,
       locations: true,
       allowHashBang: true,
     });
@@ -238,8 +254,8 @@ function declared(node: Acorn.Declaration): string[] {
   return names;
 }
 
-// Overwrites ranges with shorter text, and keeps every line break and the column of what follows.
-function edited(source: string, edits: readonly { start: number; end: number; text: string }[]): string {
+/** Overwrites ranges with shorter text, and keeps every line break and the column of what follows. */
+export function edited(source: string, edits: readonly { start: number; end: number; text: string }[]): string {
   let out = '';
   let at = 0;
   for (const { start, end, text } of [...edits].sort((a, b) => a.start - b.start || a.end - b.end)) {
