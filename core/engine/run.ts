@@ -56,13 +56,23 @@ export function startRun(parts: RunParts): Run {
     });
   };
   const timers = [setInterval(save, STATUS_EVERY_MS)];
-  let idled = false;
+  const idled = new Set<StreamStatus>();
+  const idle = new Map<StreamStatus, AbortController>(); // ends one stream, so that the next has its place
   if (parts.untilIdle !== undefined) {
     const limit = parts.untilIdle;
     const check = (): void => {
-      if (!statuses.every((status) => isOver(status) || isIdle(status, limit))) return;
-      idled = true;
-      soft.abort();
+      const waiting = statuses.length - running.size - statuses.filter(isOver).length;
+      const isDone = (status: StreamStatus): boolean => isOver(status) || isIdle(status, limit);
+      if (statuses.every(isDone)) {
+        for (const status of running) idled.add(status);
+        soft.abort();
+      } else if (waiting > 0) {
+        for (const status of running) {
+          if (!isIdle(status, limit)) continue;
+          idled.add(status);
+          idle.get(status)?.abort();
+        }
+      }
     };
     timers.push(setInterval(check, IDLE_CHECK_MS));
   }
@@ -88,15 +98,18 @@ export function startRun(parts: RunParts): Run {
         return { state: 'stopped' };
       }
       running.add(status);
+      const own = new AbortController();
+      idle.set(status, own);
+      const stopping = AbortSignal.any([soft.signal, own.signal]);
       const reload = parts.reload;
       const streamEnd = runStream({
         config,
         store,
         languages: parts.languages,
         log: parts.log,
-        signal: soft.signal,
+        signal: stopping,
         status,
-        soft: soft.signal,
+        soft: stopping,
         hard: hard.signal,
         ...(reload === undefined ? {} : { reload: () => reload(config.id) }),
       });
@@ -108,9 +121,10 @@ export function startRun(parts: RunParts): Run {
       }
       running.delete(status);
       release();
-      if (end.state === 'stopped' && idled) status.state = 'ended';
+      const isIdled = end.state === 'stopped' && idled.has(status);
+      if (isIdled) status.state = 'ended';
       await saveStatuses(parts, [status]);
-      return end.state === 'stopped' && idled ? { state: 'ended' } : end;
+      return isIdled ? { state: 'ended' } : end;
     }),
   ).finally(() => {
     over.abort();

@@ -5,20 +5,20 @@
 // Reading and transforming go on while a group is written. At the sinks there is never more than one group.
 // Invariant 1: source.ack() is called in one place, after writer.commit() has returned.
 
-import { toSluiceError } from '../errors.ts';
+import { sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
-import type { Phase, Source } from '../plugin.ts';
+import type { Phase, Source, SourceItem } from '../plugin.ts';
 import type { Json } from '../values.ts';
+import { pause } from './backoff.ts';
 import { type ByteRoom, byteRoom } from './byte-room.ts';
 import { applyChain, type Chain } from './chain.ts';
 import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
+import { joinReady } from './joining.ts';
 import { type WorkQueue, workQueue } from './queue.ts';
 import type { Transformed, Work } from './work.ts';
 import type { Writer } from './writer.ts';
 
-/** A group is joined up to this much, inputs and outputs, so that fsync, commit and checkpoint stay a small part of the time. */
-const GROUP_BYTES = 8 * 1024 * 1024;
 /** What may be between source and sinks, inputs and outputs: read, transformed, and being written. */
 const QUEUE_BYTES = 24 * 1024 * 1024;
 /** What may be in the transforms at once: its outputs are not known yet, and may be many times as large. */
@@ -44,6 +44,8 @@ export interface SessionObserver {
   read(events: number, bytes: number, phase: Phase): void;
   /** Nothing came for a second, and nothing is wrong: the source is there and has no news. */
   quiet(): void;
+  /** The source did not end within 5 s after it was told to. */
+  leftBehind(): void;
   /** A checkpoint covers `events` more. */
   committed(events: number, lastTs: number): void;
 }
@@ -79,8 +81,11 @@ async function readAll(
   const ended = AbortSignal.any([parts.hard, lost]);
   const transforming = byteRoom(TRANSFORMING_BYTES);
   try {
-    for await (const item of untilAborted(parts.source.read(parts.writer.checkpoint.position, stop), stop)) {
-      const { batch } = item;
+    let open = false;
+    const items = parts.source.read(parts.writer.checkpoint.position, stop);
+    for await (const item of untilAborted(items, stop, parts.observe.leftBehind)) {
+      const { batch } = checkedItem(item);
+      open = item.open === true;
       await room.free();
       await transforming.free();
       if (stop.aborted) break; // what could not be taken in is read again
@@ -108,10 +113,36 @@ async function readAll(
         )
         .then(() => transforming.give(bytes));
     }
+    if (open && !stop.aborted) {
+      const message = 'the source ended within a transaction of its own: what came of it is pending, and is read again';
+      throw sluiceError('E_SOURCE_READ', { message });
+    }
     queue.end();
   } catch (thrown) {
     if (thrown instanceof StreamFailed) queue.end(thrown);
     else queue.end(new SessionLost(toSluiceError(thrown, 'E_SOURCE_READ')));
+  }
+}
+
+/** @throws StreamFailed E_PLUGIN_SHAPE: a source that does not say what it gives would lose it in silence */
+function checkedItem(item: SourceItem<Json>): SourceItem<Json> {
+  const wrong = whatIsWrong(item);
+  if (wrong === null) return item;
+  throw new StreamFailed(sluiceError('E_PLUGIN_SHAPE', { message: `the source's read() gave ${wrong}` }));
+}
+
+function whatIsWrong(item: Partial<SourceItem<Json>> | null | undefined): string | null {
+  if (typeof item !== 'object' || item === null) return `${String(item)} in place of an item`;
+  if (typeof item.batch?.after !== 'function' || typeof item.batch.length !== 'number') {
+    return 'an item whose batch was not made by batchOf() or batchOfText()';
+  }
+  if (item.open === true) return null;
+  if (item.position === undefined) return 'an item with neither `position` nor `open: true`';
+  try {
+    JSON.stringify(item.position);
+    return null;
+  } catch (thrown) {
+    return `a position that is no JSON (${thrown instanceof Error ? thrown.message : String(thrown)})`;
   }
 }
 
@@ -120,7 +151,11 @@ function sizeOf(batch: EventBatch): number {
 }
 
 /** The source's batches, ending at once when the signal aborts even if the source takes its time to notice. */
-async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+async function* untilAborted<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal,
+  leftBehind: () => void,
+): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   // Not Promise.race with one long-lived promise: each race would leave a reaction on it for as long as the session lives.
   let release = (): void => undefined;
@@ -143,7 +178,11 @@ async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
     signal.removeEventListener('abort', onAbort);
     // The contract gives a source 5 s to end after an abort; a source that does not is left behind, and said.
     const ending = Promise.allSettled([pending, iterator.return?.()]);
-    await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, SOURCE_END_MS).unref())]);
+    const over = new AbortController();
+    const late = pause(SOURCE_END_MS, over.signal).then(() => {
+      if (!over.signal.aborted) leftBehind();
+    });
+    await Promise.race([ending, late]).finally(() => over.abort());
   }
 }
 
@@ -156,10 +195,10 @@ async function writeAll(parts: SessionParts, queue: WorkQueue<Work>, room: ByteR
     if (parts.writer.uncommitted === 0) await parts.between();
     const first = await takeOrTick(parts, queue);
     if (first === undefined) return;
-    const works = [first];
-    const transformed: Transformed[] = [await first.transformed];
-    joinReady(queue, works);
-    for (const work of works.slice(1)) transformed.push(await work.transformed);
+    await first.transformed;
+    const works = joinReady(queue, first);
+    const transformed: Transformed[] = [];
+    for (const work of works) transformed.push(await work.transformed);
     const group = groupOf(transformed);
     if (group.count > 0) {
       await parts.writer.deliver(group);
@@ -183,22 +222,6 @@ async function commit(parts: SessionParts, position: Json, ts: number): Promise<
     throw new SessionLost(toSluiceError(thrown, 'E_SOURCE_READ'));
   }
   parts.observe.committed(events, ts);
-}
-
-// A part of an unfinished transaction (no position) is joined only with parts, up to the one that closes it; what is
-// closed is not held back by a transaction that begins.
-function joinReady(queue: WorkQueue<Work>, works: Work[]): void {
-  let bytes = works[0]!.bytes;
-  let open = works[0]!.position === undefined;
-  for (let next = queue.peek(); next?.ready === true && bytes + next.bytes <= GROUP_BYTES; next = queue.peek()) {
-    const isOpen = next.position === undefined;
-    if (isOpen && !open) return;
-    queue.takeNow();
-    works.push(next);
-    bytes += next.bytes;
-    if (open && !isOpen) return;
-    open = isOpen;
-  }
 }
 
 const TICK_MS = 1_000;

@@ -131,6 +131,12 @@ async function sessions(
             status.state = phase;
             status.reason = null;
           },
+          leftBehind() {
+            parts.log.warn(
+              { stream: config.id },
+              'the source did not end within 5 s after it was told to, and is left behind',
+            );
+          },
           quiet() {
             if (status.waitsForSink) return;
             status.state = status.phase ?? 'streaming';
