@@ -6,28 +6,25 @@
 //   5. and only then may the source forget (ack, by the caller).
 // Invariants 1, 2 and 4 are upheld here. What is not committed is dropped with the writer when the session is lost.
 
-import { batchOf } from '../batch.ts';
-import { type Checkpoint, type Gap, type Ledger, type Parked, seal } from '../checkpoint.ts';
+import { type Checkpoint, type Ledger, type Parked, seal } from '../checkpoint.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
-import type { ChangeEvent } from '../event.ts';
 import type { HomeTransaction } from '../plugin.ts';
 import type { DeadLetter, DeadLetterMark, NewDeadLetter, Place, StateStore } from '../state/store.ts';
-import type { Json, Row } from '../values.ts';
-import { holdsStream, settleAt } from './attempt.ts';
+import type { Json } from '../values.ts';
 import { type DeliverParts, deliver, type SlotOutcome } from './deliver.ts';
 import { SessionLost, StreamFailed } from './ends.ts';
 import { addLedger, ledgerOf, noEvents } from './fates.ts';
+import { gapsAt } from './gaps.ts';
 import type { LetterBook } from './letter-book.ts';
+import { deliverCopies } from './letter-copies.ts';
 import { letterName } from './letter-index.ts';
-import { type Letter, type LetterParts, letterOf, sinkKeysOf } from './letters.ts';
-import { noProgress } from './settle.ts';
+import type { Letter, LetterParts } from './letters.ts';
+import { absentError, sinkLetter } from './sink-letters.ts';
 import { addCounts, flushSlot, limited, type Missed, type Slot } from './slot.ts';
 import type { Group } from './work.ts';
 
 /** Letters of an open transaction go to the store when they take more than this. */
 const LETTERS_IN_MEMORY = 4 * 1024 * 1024;
-/** Closed gaps are kept to be shown, the newest of them. */
-const GAPS_KEPT = 100;
 
 export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returned' | 'entered'> {
   readonly stream: string;
@@ -114,8 +111,6 @@ export function openWriter(parts: WriterParts): Writer {
     },
     ...parts.book.superseded(slot, missed.group, (j) => delivered.has(j), missed.entered),
   ];
-  // closed, or of a sink that the manifest has no more
-  const isSettled = (gap: Gap): boolean => gap.to !== null || !parts.slots.some((slot) => slot.id === gap.sink);
   const hasRoom = (): boolean => parts.book.bytes < parts.maxLetterBytes;
   // A full store fails the stream, at any place but a sink that is not needed (DELIVERY.md, section 3): its caller looks first.
   let made: NewDeadLetter[] = [];
@@ -204,7 +199,7 @@ export function openWriter(parts: WriterParts): Writer {
     for (const slot of parts.slots) {
       if (slot.role !== 'letters') continue;
       const own = letters.filter((letter) => parts.destinationOf(letter.place) === slot.id);
-      if (own.length > 0) await deliverLetters(slot, own, { ...parts, ...deliverParts, replay });
+      if (own.length > 0) await deliverCopies(slot, own, { ...parts, ...deliverParts, replay });
     }
   };
 
@@ -265,7 +260,7 @@ export function openWriter(parts: WriterParts): Writer {
       const back = returned; // taken before the states are: what comes back after that waits for the next checkpoint
       returned = [];
       await sendLetters(replay);
-      const closed = parts.slots.flatMap((slot) => closedGap(slot, position ?? checkpoint.position));
+      const gaps = gapsAt(position ?? checkpoint.position, checkpoint.gaps, parts.slots);
       // One that could not be restored holds what nobody covers: its flush would make that the state.
       for (const slot of parts.slots) {
         if (slot.dirty && !slot.stale && slot.away === null && slot.busy === null) await flush(slot);
@@ -275,7 +270,7 @@ export function openWriter(parts: WriterParts): Writer {
         position: position === undefined ? checkpoint.position : position,
         ledger: replay === true ? checkpoint.ledger : addLedger(checkpoint.ledger, ledger),
         sinks: Object.fromEntries(parts.slots.map((slot) => [slot.id, { state: slot.state, counts: slot.counts }])),
-        gaps: [...checkpoint.gaps.filter(isSettled), ...closed, ...openGaps(parts.slots)].slice(-GAPS_KEPT),
+        gaps,
         parked: parts.parked(),
         request: request ?? checkpoint.request,
         saved_at: new Date().toISOString(),
@@ -328,36 +323,6 @@ function namesOf(mark: DeadLetterMark): string[] {
   return mark.ids === undefined ? mark.event_ids.map((id) => letterName(mark.place, id)) : [];
 }
 
-function sinkLetter(
-  { stream, lastTransform }: { readonly stream: string; readonly lastTransform: LetterParts['transform'] | null },
-  slot: Slot,
-  group: Group,
-  j: number,
-  error: SluiceError,
-  attempts: number,
-): Letter {
-  const source = group.sourceOf(j);
-  const isSource = group.out === source.batch && j === source.index;
-  return letterOf({
-    stream,
-    place: { kind: 'sink', id: slot.id },
-    error,
-    attempts,
-    source,
-    ...(isSource ? {} : { input: { batch: group.out, index: j } }),
-    ...(lastTransform === null || lastTransform === undefined ? {} : { transform: lastTransform }),
-    keys: sinkKeysOf(group.out, j, slot.sink.key),
-  });
-}
-
-function absentError(slot: Slot, error: SluiceError | null): SluiceError {
-  return sluiceError('E_SINK_ABSENT', {
-    message: `sink ${slot.id} was away: ${error?.message ?? 'no answer'}`,
-    ...(error === null ? {} : { cause: error }),
-    fix: 'replay it when the sink is back',
-  });
-}
-
 async function flush(slot: Slot): Promise<void> {
   try {
     if (slot.needed) await flushSlot(slot);
@@ -366,43 +331,4 @@ async function flush(slot: Slot): Promise<void> {
     if (!slot.needed) return; // what it took was flushed at once (attempt.ts): the state that it had is still right
     throw new SessionLost(toSluiceError(thrown, 'E_SINK_WRITE'));
   }
-}
-
-function openGaps(slots: readonly Slot[]): Gap[] {
-  return slots.flatMap((slot) => (slot.gap === null ? [] : [slot.gap]));
-}
-
-// A gap closes when its sink is seen to be back: at the checkpoint that is being made.
-function closedGap(slot: Slot, position: Json): Gap[] {
-  if (slot.gap === null || !slot.answered) return [];
-  const gap = { ...slot.gap, to: position };
-  slot.gap = null;
-  return [gap];
-}
-
-/** Dead letters as events of a sink that is a dead_letter_destination: `op: m`, `after` is the letter. */
-async function deliverLetters(
-  slot: Slot,
-  letters: readonly NewDeadLetter[],
-  parts: DeliverParts & Pick<WriterParts, 'lettersRefused'>,
-): Promise<void> {
-  const now = Date.now();
-  const events = letters.map(
-    (letter): ChangeEvent => ({
-      id: `${letter.event_id}@${letter.place.kind}:${letter.place.id}`,
-      op: 'm',
-      key: null,
-      before: null,
-      after: letter as unknown as Row,
-      source: { plugin: 'sluice', stream: letter.stream, db: '', table: 'dead_letters', snapshot: false, ts_ms: now },
-      ts_ms: now,
-    }),
-  );
-  const progress = noProgress();
-  await settleAt(slot, batchOf(events), parts, progress, parts.hard, holdsStream(slot, parts));
-  slot.dirty = true;
-  const refused = [...progress.exceptions.values()];
-  const skipped = refused.length; // they are in the state store all the same
-  slot.counts = addCounts(slot.counts, { out: letters.length, delivered: letters.length - skipped, skipped });
-  if (refused.length > 0) parts.lettersRefused(slot, refused.length, refused[0]!.error);
 }
