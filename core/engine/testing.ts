@@ -30,14 +30,19 @@ export function event(n: number, key: number, more: Partial<ChangeEvent> = {}): 
 
 /** A source over a fixed list of batches. */
 export interface MemoryLog {
-  readonly batches: readonly { readonly events: readonly (ChangeEvent | Unreadable)[]; readonly open?: boolean }[];
+  readonly batches: readonly {
+    readonly events: readonly (ChangeEvent | Unreadable)[];
+    readonly open?: boolean;
+    /** The columns that this batch knows, in place of the log's. */
+    readonly columns?: ReadonlyMap<string, readonly Column[]>;
+  }[];
   readonly columns?: ReadonlyMap<string, readonly Column[]>;
   /** Positions that were acked, in order. */
   acked: number[];
   /** How often read() was called. */
   reads: number;
   /** Called before each item; may throw (the source is away) or wait. */
-  hook?(index: number): void | Promise<void>;
+  hook?(index: number, signal: AbortSignal): void | Promise<void>;
 }
 
 export function memorySource(log: MemoryLog): PluginDefinition {
@@ -48,18 +53,18 @@ export function memorySource(log: MemoryLog): PluginDefinition {
       config: OPEN,
       create(): Source<number> {
         return {
-          async *read(from): AsyncGenerator<SourceItem<number>> {
+          async *read(from, signal): AsyncGenerator<SourceItem<number>> {
             log.reads++;
             for (let i = from ?? 0; i < log.batches.length; i++) {
-              await log.hook?.(i);
-              const { events, open } = log.batches[i]!;
+              await log.hook?.(i, signal);
+              const { events, open, columns = log.columns } = log.batches[i]!;
               const unreadable = new Map<number, Unreadable>();
               events.forEach((e, k) => {
                 if ('raw' in e) unreadable.set(k, e);
               });
               const batch = batchOf(
                 events.map((e) => ('raw' in e ? null : e)),
-                { unreadable, ...(log.columns === undefined ? {} : { columns: log.columns }) },
+                { unreadable, ...(columns === undefined ? {} : { columns }) },
               );
               yield open === true ? { batch, open: true } : { batch, position: i + 1 };
             }
@@ -84,10 +89,13 @@ export interface MemoryTarget {
   /** What to answer for event i of a write; undefined: ok. A throw: the sink is not there. */
   answer?(batch: EventBatch, i: number): WriteResult | undefined;
   /** Called before each write. */
-  beforeWrite?(batch: EventBatch): void | Promise<void>;
-  beforeRestore?(): void;
-  /** Of a stateful sink; may throw. */
-  beforeFlush?(): void;
+  beforeWrite?(batch: EventBatch, signal: AbortSignal): void | Promise<void>;
+  /** Of a stateful sink; may throw, or wait. */
+  beforeRestore?(): void | Promise<void>;
+  beforeFlush?(): void | Promise<void>;
+  /** Of a home; may throw. */
+  beforeLoad?(): void;
+  beforeBegin?(): void;
   beforeCommit?(): void;
   onCommit?(checkpoint: Checkpoint): void | Promise<void>;
   /** Called with the length of `applied` whenever it may have changed. */
@@ -104,8 +112,12 @@ export function memorySink(
   to: MemoryTarget,
   options: { readonly keyed?: boolean; readonly home?: boolean } = {},
 ): PluginDefinition {
-  const writeTo = async (applied: MemoryTarget['applied'], batch: EventBatch): Promise<WriteResult[]> => {
-    await to.beforeWrite?.(batch);
+  const writeTo = async (
+    applied: MemoryTarget['applied'],
+    batch: EventBatch,
+    signal: AbortSignal,
+  ): Promise<WriteResult[]> => {
+    await to.beforeWrite?.(batch, signal);
     to.writes++;
     const tracker = holdTracker(batch, undefined);
     return Array.from({ length: batch.length }, (_, i): WriteResult => {
@@ -134,17 +146,17 @@ export function memorySink(
       create(): Sink {
         return {
           keyed: options.keyed ?? true,
-          write: (batch) => writeTo(to.applied, batch),
+          write: (batch, signal) => writeTo(to.applied, batch, signal),
           ...(to.stateful === true
             ? {
                 state: {
                   async restore(saved: Json | null) {
-                    to.beforeRestore?.();
+                    await to.beforeRestore?.();
                     if (saved !== null) to.applied.length = saved as number;
                     to.observe?.(to.applied.length);
                   },
                   async flush() {
-                    to.beforeFlush?.();
+                    await to.beforeFlush?.();
                     return to.applied.length;
                   },
                 },
@@ -153,7 +165,10 @@ export function memorySink(
           ...(options.home === true
             ? {
                 transactional: {
-                  load: async () => to.checkpoint,
+                  async load() {
+                    to.beforeLoad?.();
+                    return to.checkpoint;
+                  },
                   async open() {
                     to.epoch++;
                   },
@@ -161,9 +176,10 @@ export function memorySink(
                     to.checkpoint = null;
                   },
                   async begin() {
+                    to.beforeBegin?.();
                     const open: MemoryTarget['applied'] = [];
                     return {
-                      write: (batch: EventBatch) => writeTo(open, batch),
+                      write: (batch: EventBatch, signal: AbortSignal) => writeTo(open, batch, signal),
                       async commit(checkpoint: Checkpoint) {
                         to.beforeCommit?.();
                         to.applied.push(...open);
