@@ -1,4 +1,4 @@
-// Assures that the sandbox is what it is taken for: looks at what is in force when the first child is there, proves the flags once
+// Assures that the sandbox is what it is taken for: looks at what is in force when a child is there, proves the flags once
 // for each Node binary, remembers both, and says what is missing once.
 
 import { type Canary, runCanaries } from './canaries.ts';
@@ -12,22 +12,26 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
   const { log, proof: file } = options;
   let proving: Promise<void> | undefined;
   let prover: Sandbox | undefined;
+  let measures: readonly Measure[] = [];
   const sandbox = createPool({
     ...options,
     onReady(process, rights) {
-      const measures = measuresOf(process, rights);
+      // of each child: a later one may have to start with less than the first
+      const found = measuresOf(process, rights);
+      const first = measures.length === 0;
+      if (!first && process.resident() === 0) return; // it has ended meanwhile, and has nothing any more
+      if (JSON.stringify(found) === JSON.stringify(measures)) return;
+      measures = found;
       sayMissing(log, measures);
       if (file === undefined) return;
       const known = readProof(file);
-      if (known === null)
-        proving = prove(measures).catch(() => undefined); // ended before it was done: next time
-      else {
-        sayBroken(log, known.canaries);
+      if (known !== null) {
+        if (first) sayBroken(log, known.canaries);
         if (JSON.stringify(known.measures) !== JSON.stringify(measures)) remember(makeProof(known.canaries, measures));
-      }
+      } else if (first) proving = prove().catch(() => undefined); // ended before it was done: next time
     },
   });
-  const prove = async (measures: readonly Measure[]): Promise<void> => {
+  const prove = async (): Promise<void> => {
     prover = createPool({ children: 1, spare: false });
     await using it = prover;
     const canaries = await runCanaries(it);

@@ -16,6 +16,8 @@ export type { ProgramLimits } from './protocol.ts';
 export interface Program {
   readonly guest: string;
   readonly text: string;
+  /** What it is called in the log. */
+  readonly label?: string;
   readonly limits: ProgramLimits;
   /** Heads (id, time, envelope) are sent always, or only once the code has asked for them. */
   readonly heads: 'always' | 'on_demand';

@@ -47,11 +47,16 @@ export interface Launch {
   readonly args: readonly string[];
   readonly wrappers: ReadonlySet<WrapperName>;
   readonly endsWithParent: boolean;
+  /** Starts that failed one after the other before it. */
+  readonly failures: number;
 }
 
 type Wrapped = readonly (readonly [WrapperName, readonly string[]])[];
 
+const MOST_FAILURES = 2;
+
 let found: Wrapped | undefined;
+let failures = 0; // one after the other
 
 /** Asks the system once in a process what it offers; some 10 ms. */
 export function howToLaunch(): Launch {
@@ -68,14 +73,28 @@ export function howToLaunch(): Launch {
     args,
     wrappers: new Set(found.map(([name]) => name)),
     endsWithParent: prefix.includes('--pdeathsig'),
+    failures,
   };
 }
 
-/** A child did not start this way: from now on they start without the programs of the system. False: there were none. */
-export function launchBare(): boolean {
-  const had = found !== undefined && found.length > 0;
+/** A child that was started this way is ready. */
+export function launchWorked(): void {
+  failures = 0;
+}
+
+/**
+ * A child ended by itself before it was ready. It is started once more as it was, since that may have been chance; after a second
+ * time in a row all of them start without the programs of the system, so that there is a sandbox at all. `null`: there is nothing
+ * that could be left out.
+ */
+export function launchFailed(launch: Launch): 'once_more' | 'bare' | null {
+  if (launch.wrappers.size === 0) return null;
+  // Several that were started together fail together, and count once.
+  if (launch.failures === failures) failures++;
+  if (failures < MOST_FAILURES) return 'once_more';
   found = [];
-  return had;
+  failures = 0;
+  return 'bare';
 }
 
 function offered(entry: string): Wrapped {

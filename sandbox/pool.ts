@@ -1,41 +1,25 @@
 // The pool: shares slices out over the children, puts answers back in their places, and decides what a death means.
 // A death is never blamed on an event until that event has failed alone in a fresh isolate: healthy code dies on memory
 // limits too (facts/perf.md, 3.2). What was answered before a death is kept; other programs' slices are only started again.
-// Long because deaths, queues and answers change the same few lists, and each must see the others' changes at once.
+// The processes themselves are children.ts, what goes through here is work.ts.
 
 import { availableParallelism } from 'node:os';
 import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
-import { afterLoss, type Range } from './blame.ts';
-import { type Breaker, createBreaker } from './breaker.ts';
+import { afterLoss } from './blame.ts';
+import { createBreaker } from './breaker.ts';
+import { type Child, createChildren, LIFE, type Life } from './children.ts';
 import {
   type Answers,
   type Loaded,
   LoadFailure,
   type Program,
-  type Refused,
   type Sandbox,
   type SandboxOptions,
   type Slice,
 } from './index.ts';
-import { type SandboxProcess, startProcess } from './process.ts';
-import type { ChildRights, FromChild, LossReason, Needs, Wear } from './protocol.ts';
-
-const DEPTH = 3; // slices at one child at a time, so that it never waits for the next
-const TICK = 20; // ms between two looks of the watchdog
-const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
-const MiB = 1 << 20;
-const HOUR = 3_600_000;
-const LIFE: Life = { isolate: { slices: 20_000, age: HOUR, heap: 0.85 }, childIsolates: 10_000, childAge: HOUR };
-const BASE_MEMORY = 160 * MiB; // a child without isolates, and what strings in passing take
-
-/** When isolates and children are replaced though nothing is wrong with them. */
-export interface Life {
-  readonly isolate: Wear;
-  /** Isolates that a child makes. */
-  readonly childIsolates: number;
-  /** ms. */
-  readonly childAge: number;
-}
+import type { Again, SandboxProcess } from './process.ts';
+import type { ChildRights, FromChild, LossReason, Needs } from './protocol.ts';
+import { type Entry, type Job, labelOf, parkedAnswer, type Sent, type Work } from './work.ts';
 
 /** What only the sandbox itself and its tests set. */
 export interface PoolOptions extends SandboxOptions {
@@ -44,145 +28,36 @@ export interface PoolOptions extends SandboxOptions {
   readonly pipes?: boolean;
   /** A child that waits to take the place of one that ended; true by default. */
   readonly spare?: boolean;
-  /** The first child is there, and this is what it may do. */
+  /** A child is there, and this is what it may do. */
   readonly onReady?: (process: SandboxProcess, rights: ChildRights) => void;
 }
 
-interface Job {
-  readonly program: Entry;
-  readonly slice: Slice;
-  readonly collector: Collector;
-  left: number;
-  readonly fresh: boolean;
-  resolve(answers: Answers): void;
-  reject(error: unknown): void;
-  over: boolean;
-}
-
-/** A run of a job's events on its way to a child. */
-interface Work extends Range {
-  readonly job: Job;
-}
-
-interface Entry {
-  readonly number: number;
-  readonly program: Program;
-  heads: boolean;
-  /** A call for each event. */
-  apart: boolean;
-  jobs: Set<Job>;
-  readonly breaker: Breaker;
-}
-
-interface Sent {
-  readonly run: number;
-  readonly work: Work;
-  readonly slot: number;
-  readonly base: number;
-  /** What it has of what a program may ask for. */
-  readonly heads: boolean;
-  readonly apart: boolean;
-  /** Nothing ran in its process before. */
-  readonly first: boolean;
-}
-
-interface Loading {
-  resolve(error: string): void;
-}
-
-interface Child {
-  readonly process: SandboxProcess;
-  readonly loaded: Set<number>;
-  readonly loading: Map<number, Loading>;
-  readonly sent: Sent[];
-  readonly free: number[];
-  readonly born: number;
-  /** Isolates that it has made. */
-  made: number;
-  /** Runs that it was given. */
-  runs: number;
-  /** It gets nothing more, and ends when what it has is done. */
-  retired: boolean;
-  heard: number;
-  /** The longest silence that is right for what it does now. */
-  patience: number;
-  lastAt: number | null;
-  /** Its last run is void: what happened in it counts for nothing. */
-  void: boolean;
-  dead: boolean;
-}
+const AGAIN = {
+  once_more: 'a sandbox child ended before it was ready, and is started once more',
+  bare: 'a sandbox child did not start with the rights of the system taken away, and starts without that',
+} as const;
 
 export function createPool(options: PoolOptions): Sandbox {
   const life = options.life ?? LIFE;
   const size = Math.max(1, options.children ?? availableParallelism());
-  const children: Child[] = [];
+  const children = createChildren(
+    { size, life, pipes: options.pipes === true, spare: options.spare !== false },
+    { onReady: (process, rights) => options.onReady?.(process, rights), onMessage, onEnd },
+  );
   const programs = new Map<number, Entry>();
   const waiting: Work[] = [];
   let numbers = 0;
   let runs = 0;
-  let ended = false;
-  let watchdog: NodeJS.Timeout | undefined;
-
-  // A child that is ready to take the place of one that died. Started after the first answers, which it would only slow down.
-  let spare: Child | undefined;
-  let spareFailed = false; // it ended by itself: another would, too
-  let observed = false;
-
-  function start(): Child {
-    const child = spare ?? create();
-    spare = undefined;
-    children.push(child);
-    return child;
-  }
-
-  function create(): Child {
-    const child: Child = {
-      process: startProcess(
-        { slots: DEPTH, pipes: options.pipes === true },
-        {
-          onReady: (rights) => onReady(child, rights),
-          onMessage: (message) => onMessage(child, message),
-          onEnd: (why, detail, again) => onEnd(child, why, detail, again),
-        },
-      ),
-      loaded: new Set(),
-      loading: new Map(),
-      sent: [],
-      free: Array.from({ length: DEPTH }, (_, i) => i),
-      born: performance.now(),
-      made: 0,
-      runs: 0,
-      retired: false,
-      heard: performance.now(),
-      patience: 0,
-      lastAt: null,
-      void: false,
-      dead: false,
-    };
-    child.process.hold(false);
-    return child;
-  }
-
-  function onReady(child: Child, rights: ChildRights): void {
-    child.heard = performance.now();
-    if (observed) return;
-    observed = true;
-    options.onReady?.(child.process, rights);
-  }
-
-  function keepSpare(): void {
-    if (options.spare !== false && !ended && !spareFailed) spare ??= create();
-  }
 
   function dispatch(): void {
-    while (waiting.length > 0 && !ended) {
+    while (waiting.length > 0 && !children.ended) {
       // the child with the least to do; a new one only when all that are there have something
       let best: Child | undefined;
-      for (const child of children) {
+      for (const child of children.all) {
         if (child.dead || child.retired || child.free.length === 0) continue;
         if (best === undefined || child.sent.length < best.sent.length) best = child;
       }
-      if ((best === undefined || best.sent.length > 0) && children.length < size) best = start();
+      if ((best === undefined || best.sent.length > 0) && children.hasRoom()) best = children.start();
       if (best === undefined) return;
       give(best, waiting.shift()!);
     }
@@ -191,7 +66,6 @@ export function createPool(options: PoolOptions): Sandbox {
   function give(child: Child, work: Work): void {
     const { job } = work;
     if (job.over) return;
-    const { program } = job.program;
     ensureLoaded(child, job.program);
     const slot = child.free.pop()!;
     const { heads, apart } = job.program;
@@ -199,10 +73,7 @@ export function createPool(options: PoolOptions): Sandbox {
     const { bytes, inline } = child.process.put(slot, pieces);
     child.runs++;
     const run = ++runs;
-    if (child.sent.length === 0) {
-      child.heard = performance.now();
-      child.patience = patienceFor(program);
-    }
+    if (child.sent.length === 0) children.begins(child, job.program);
     child.sent.push({ run, work, slot, base: work.from, heads, apart, first: child.runs === 1 });
     child.process.send({
       t: 'run',
@@ -215,50 +86,24 @@ export function createPool(options: PoolOptions): Sandbox {
       fresh: work.alone || job.fresh,
       single: work.single || apart,
     });
-    busy(child);
-  }
-
-  function patienceFor(program: Program): number {
-    return Math.max(program.limits.timeout, program.limits.load) * 8 + SILENCE;
+    children.busy(child);
   }
 
   function ensureLoaded(child: Child, entry: Entry): void {
     if (child.loaded.has(entry.number)) return;
-    child.loaded.add(entry.number);
+    child.loaded.set(entry.number, entry);
     const { guest, text, limits } = entry.program;
     child.process.send({ t: 'load', p: entry.number, guest, text, limits, wear: life.isolate });
   }
 
-  function busy(child: Child): void {
-    child.process.hold(child.sent.length > 0 || child.loading.size > 0);
-    const anyone = children.some((one) => one.sent.length > 0 || one.loading.size > 0);
-    if (anyone && watchdog === undefined) watchdog = setInterval(watch, TICK);
-    if (!anyone && watchdog !== undefined) {
-      clearInterval(watchdog);
-      watchdog = undefined;
-    }
-  }
-
-  function watch(): void {
-    const now = performance.now();
-    for (const child of children) {
-      if (child.dead || (child.sent.length === 0 && child.loading.size === 0)) continue;
-      let cap = BASE_MEMORY;
-      for (const number of child.loaded) cap += (programs.get(number)?.program.limits.memory ?? 0) + 64 * MiB;
-      if (child.process.resident() > cap) child.process.kill('memory');
-      else if (now - child.heard > child.patience) child.process.kill('timeout');
-    }
-  }
-
   function onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' | 'text' }>): void {
-    child.heard = performance.now();
     switch (message.t) {
       case 'loaded': {
         const loading = child.loading.get(message.p);
         child.loading.delete(message.p);
         if (message.error !== '') child.loaded.delete(message.p);
-        busy(child);
-        loading?.resolve(message.error);
+        children.busy(child);
+        loading?.(message.error);
         return;
       }
       case 'hung':
@@ -306,7 +151,7 @@ export function createPool(options: PoolOptions): Sandbox {
     child.sent.shift();
     child.process.clear(sent.slot);
     child.free.push(sent.slot);
-    child.patience = child.sent[0] === undefined ? 0 : patienceFor(child.sent[0].work.job.program.program);
+    child.patience = child.sent[0] === undefined ? 0 : children.patienceFor(child.sent[0].work.job.program);
     if (message.t === 'again') {
       if (work.from < work.to) waiting.unshift({ ...work });
     } else if (message.t === 'lost') {
@@ -314,16 +159,10 @@ export function createPool(options: PoolOptions): Sandbox {
     }
     if (message.t === 'done') child.made = message.made;
     finish(job);
-    retireWorn(child);
-    busy(child);
+    children.retireWorn(child);
+    children.busy(child);
     dispatch();
-    keepSpare();
-  }
-
-  // A process that has lived long is replaced between two slices: what it holds on to goes with it.
-  function retireWorn(child: Child): void {
-    child.retired ||= child.made >= life.childIsolates || performance.now() - child.born >= life.childAge;
-    if (child.retired && child.sent.length === 0 && child.loading.size === 0) child.process.kill('crash');
+    children.keepSpare();
   }
 
   /** False: it asks for nothing that this run did not have already. */
@@ -359,7 +198,8 @@ export function createPool(options: PoolOptions): Sandbox {
   // What is not answered yet is refused, and so is what comes from now on.
   function park(entry: Entry): void {
     const { reason, since } = entry.breaker.parked!;
-    options.log?.warn({ reason, since }, 'a transform is parked: too many of its isolates died');
+    const name = entry.program.label === undefined ? 'a transform' : entry.program.label;
+    options.log?.warn({ ...labelOf(entry), reason, since }, `${name} is parked: too many of its isolates died`);
     for (const job of [...entry.jobs]) {
       const { answers } = job.collector;
       for (let i = 0; i < answers.length; i++) answers[i] ??= parkedAnswer(entry);
@@ -369,42 +209,31 @@ export function createPool(options: PoolOptions): Sandbox {
     }
   }
 
-  function onEnd(child: Child, why: LossReason, detail: string, again: boolean): void {
-    child.dead = true;
-    if (child === spare) {
-      spare = undefined;
-      spareFailed = true;
-    }
-    const index = children.indexOf(child);
-    if (index >= 0) children.splice(index, 1);
-    if (again && !ended)
-      options.log?.warn(
-        { detail },
-        'a sandbox child did not start with the rights of the system taken away, and starts without that',
-      );
-    for (const loading of child.loading.values()) loading.resolve(JSON.stringify({ why, message: detail, again }));
+  function onEnd(child: Child, why: LossReason, detail: string, again: Again): void {
+    if (again !== null && !children.ended) options.log?.warn({ detail }, AGAIN[again]);
+    for (const tell of child.loading.values()) tell(JSON.stringify({ why, message: detail, again: again !== null }));
     child.loading.clear();
-    if (ended) return;
+    if (children.ended) return;
     // What other events left in the process may have killed it: an event that ran alone gets a process of its own, too.
     let apart: Work | undefined;
     const [running, ...queued] = child.sent.splice(0);
     // those that had not begun are innocent: they start again as they were
     for (const sent of queued.reverse()) if (!sent.work.job.over) waiting.unshift(sent.work);
     if (running !== undefined) {
-      options.log?.warn({ why }, 'a sandbox child ended, and its events are taken up by another');
-      if (child.void || again) waiting.unshift(running.work);
+      options.log?.warn(
+        { why, ...labelOf(running.work.job.program) },
+        'a sandbox child ended, and its events are taken up by another',
+      );
+      if (child.void || again !== null) waiting.unshift(running.work);
       else if (running.work.alone && child.lastAt === null && !running.first) apart = running.work;
       else lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
       finish(running.work.job);
     }
-    busy(child);
-    if (apart !== undefined && children.length < size) give(start(), apart);
+    children.busy(child);
+    if (apart !== undefined && children.hasRoom()) give(children.start(), apart);
     else if (apart !== undefined) waiting.unshift(apart);
     dispatch();
-    if (running !== undefined) {
-      spareFailed = false;
-      keepSpare();
-    }
+    if (running !== undefined) children.keepSpare(true);
   }
 
   async function load(program: Program): Promise<Loaded> {
@@ -416,18 +245,15 @@ export function createPool(options: PoolOptions): Sandbox {
     let error = '';
     for (let attempt = 0; attempt < 2; attempt++) {
       const child =
-        children.find((one) => !one.dead && !one.retired && one.sent.length === 0) ??
-        (children.length < size ? start() : children[0]!);
+        children.all.find((one) => !one.dead && !one.retired && one.sent.length === 0) ??
+        (children.hasRoom() ? children.start() : children.all[0]!);
       error = await new Promise<string>((resolve) => {
-        if (child.sent.length === 0) {
-          child.heard = performance.now();
-          child.patience = patienceFor(program);
-        }
-        child.loading.set(entry.number, { resolve });
+        if (child.sent.length === 0) children.begins(child, entry);
+        child.loading.set(entry.number, resolve);
         ensureLoaded(child, entry);
-        busy(child);
+        children.busy(child);
       });
-      if (error === '' || ended) break;
+      if (error === '' || children.ended) break;
       const { why, again } = JSON.parse(error) as { readonly why: string; readonly again?: boolean };
       if (why === 'runtime') break;
       if (again === true) attempt--;
@@ -453,7 +279,7 @@ export function createPool(options: PoolOptions): Sandbox {
 
   function forget(entry: Entry): void {
     programs.delete(entry.number);
-    for (const child of children) {
+    for (const child of children.all) {
       if (child.loaded.delete(entry.number)) child.process.send({ t: 'drop', p: entry.number });
     }
   }
@@ -469,7 +295,7 @@ export function createPool(options: PoolOptions): Sandbox {
     job.over = true;
     job.program.jobs.delete(job);
     for (let i = waiting.length - 1; i >= 0; i--) if (waiting[i]!.job === job) waiting.splice(i, 1);
-    for (const child of children) {
+    for (const child of children.all) {
       for (const sent of child.sent) if (sent.work.job === job) child.process.send({ t: 'stop', r: sent.run });
     }
   }
@@ -481,7 +307,7 @@ export function createPool(options: PoolOptions): Sandbox {
   ): Promise<Answers> {
     return new Promise<Answers>((resolve, reject) => {
       signal?.throwIfAborted();
-      if (ended) throw new Error('the sandbox was disposed');
+      if (children.ended) throw new Error('the sandbox was disposed');
       const collector: Collector = {
         inBytes: slice.lines !== undefined,
         answers: new Array(slice.length).fill(undefined),
@@ -513,27 +339,17 @@ export function createPool(options: PoolOptions): Sandbox {
 
   return {
     children: size,
-    processes: () => children.flatMap(({ process }) => process.pid ?? []),
+    processes: () => children.all.flatMap(({ process }) => process.pid ?? []),
     warm() {
-      if (children.length === 0 && !ended) start();
+      if (children.all.length === 0 && !children.ended) children.start();
     },
     load,
     async [Symbol.asyncDispose]() {
-      ended = true;
-      clearInterval(watchdog);
-      const gone = [...children, ...(spare === undefined ? [] : [spare])].map((child) => {
-        child.process.hold(true);
-        child.process.kill('crash');
-        return child.process.ended;
-      });
+      const gone = children.end();
       for (const entry of programs.values()) {
         for (const job of entry.jobs) cancel(job, new Error('the sandbox was disposed'));
       }
-      await Promise.all(gone);
+      await gone;
     },
   };
-}
-
-function parkedAnswer({ breaker }: Entry): Refused {
-  return refused({ why: 'parked', message: `the transform is parked: ${breaker.parked!.reason}` });
 }

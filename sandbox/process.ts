@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENVIRONMENT, howToLaunch, type Launch, launchBare } from './launch.ts';
+import { ENVIRONMENT, howToLaunch, type Launch, launchFailed, launchWorked } from './launch.ts';
 import { type ChildRights, type FromChild, type LossReason, lineReader, type ToChild } from './protocol.ts';
 import { openSlots, type Slot } from './slots.ts';
 
@@ -42,11 +42,13 @@ export interface SandboxProcess {
   hold(busy: boolean): void;
 }
 
+/** It ended before it was ready, and the next one is there for the same: started as it was, or without the system's programs. */
+export type Again = ReturnType<typeof launchFailed>;
+
 export interface ProcessEvents {
   onReady(rights: ChildRights): void;
   onMessage(message: Exclude<FromChild, { t: 'ready' | 'text' }>): void;
-  /** `again`: it did not start as it should have, and the next one starts in another way. */
-  onEnd(why: LossReason, detail: string, again: boolean): void;
+  onEnd(why: LossReason, detail: string, again: Again): void;
 }
 
 export interface ProcessOptions {
@@ -78,7 +80,7 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
     for (const slot of slots) slot.close();
     rmSync(cwd, { recursive: true, force: true });
     const memory = /out of memory|heap limit|allocation fail/i.test(stderr);
-    const again = byItself && !ready && cause === null && launch.wrappers.size > 0 && launchBare();
+    const again = byItself && !ready && cause === null ? launchFailed(launch) : null;
     events.onEnd(cause ?? (memory ? 'memory' : 'crash'), detail, again);
     gone.resolve();
   };
@@ -106,6 +108,7 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
         if (message === null) kill('crash');
         else if (message.t === 'ready') {
           ready = true;
+          launchWorked();
           // A folder that is gone is as empty as can be, and nobody has to remove it when this process is killed.
           rmSync(cwd, { recursive: true, force: true });
           oomFirst = goFirst(child.pid!);

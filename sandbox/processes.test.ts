@@ -193,3 +193,20 @@ test.runIf(linux)('large answers to small events do not pile up in the child', a
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
   expect((pages * 4096) / 1e6).toBeLessThan(250);
 });
+
+test('what is parked is said by its name', async () => {
+  const said: [object, string][] = [];
+  const log = { warn: (fields: object, message: string) => void said.push([fields, message]) };
+  await using pool = createPool({ children: 1, spare: false, log });
+  const hungry = program('const all = []; for (;;) all.push(new Array(1e6).fill(1))');
+  const loaded = await pool.load({ ...hungry, label: 'mask-customer', limits: { ...limits, deaths: 0 } });
+  const { answers } = await loaded.run(slice(2));
+  expect(answers).toMatchObject([{ why: 'parked' }, { why: 'parked' }]);
+  const parked = said.filter(([, message]) => message.includes('is parked'));
+  expect(parked).toEqual([
+    [
+      { program: 'mask-customer', reason: loaded.parked!.reason, since: loaded.parked!.since },
+      'mask-customer is parked: too many of its isolates died',
+    ],
+  ]);
+});

@@ -75,7 +75,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
       const { program, identity, place, lane } = await compile(rule);
       if (lane !== null) context.log.info({ transform: rule.id, ...lane }, `${rule.id} runs in the ${lane.name} lane`);
       try {
-        const loaded = await box.load(program);
+        const loaded = await box.load({ ...program, label: `${rule.id} of the stream ${context.stream}` });
         return bridgeTransform({ rule, identity, loaded, children: box.children, log: context.log, place, lane });
       } catch (error) {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
