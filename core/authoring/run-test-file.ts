@@ -87,9 +87,9 @@ export async function runTestFile(file: TestFile, target: Target, options: RunOp
         }
         found = test.expect === 'snapshot' ? snapshots.compare(test.name, outcome) : differences(test.expect, outcome);
       } catch (thrown) {
-        const { code, message, at } = toSluiceError(thrown).toJSON();
+        const { code, message, at, fix } = toSluiceError(thrown).toJSON();
         const place = at?.line === undefined ? '' : ` (${at.file ?? ''}:${at.line}:${at.column ?? 1})`;
-        found = [`it could not be run: ${code} ${message}${place}`];
+        found = [`it could not be run: ${code} ${message}${place}`, ...(fix === undefined ? [] : [`→ ${fix}`])];
       }
       results.push({
         name: test.name,

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { createLanguages } from '../../../transforms/index.ts';
 import { coverageOf, type FileCoverage, rangesText } from '../../authoring/coverage.ts';
+import { type EngineDifference, engineDifferences, onEngine } from '../../authoring/engine.ts';
 import { findTests } from '../../authoring/find-tests.ts';
 import { junitXml } from '../../authoring/junit.ts';
 import { type FileResult, runTestFile } from '../../authoring/run-test-file.ts';
@@ -17,6 +18,7 @@ import type { ResolvePlugin } from '../../manifest/work.ts';
 import { createLog } from '../../observe/log.ts';
 import { createRegistry } from '../../registry/resolve.ts';
 import { type Command, flag, type Invocation, isSet } from '../command.ts';
+import { jsonDiff } from '../diff.ts';
 import { hasErrors, printData, printError, printJson, say } from '../output.ts';
 import { onSignals } from '../signals.ts';
 import { nextChange } from '../watch.ts';
@@ -32,6 +34,7 @@ export const command: Command = {
     against: { type: 'string', help: 'compare old and new code on captures, dead-letters, or a file of events' },
     old: { type: 'string', help: 'with --against: the old code or manifest; by default that of the last commit' },
     stream: { type: 'string', help: 'with --against: which stream of the manifest' },
+    engine: { type: 'string', help: 'run them on this version too, e.g. jsonata@2.1.0, and say what differs' },
     coverage: { type: 'boolean', help: 'say which lines of the transforms ran' },
     watch: { type: 'boolean', short: 'w', help: 'run again whenever a file changes' },
     junit: { type: 'string', help: 'write the results to this file, as JUnit XML' },
@@ -98,6 +101,15 @@ async function once(invocation: Invocation, languages: Surroundings['languages']
   const around = surroundings(languages, resolverFor);
   const ran = await runAll(invocation, around);
   const files = ran.map(({ result }) => result);
+  const engine = flag(invocation, 'engine');
+  const tried = ran.filter((one) => one.target !== null);
+  if (engine !== undefined && tried.length > 0 && tried.every((one) => one.differing === null)) {
+    throw sluiceError('E_USAGE', {
+      message: `none of what is tested here is written in ${engine.split('@')[0]}`,
+      fix: 'write --engine jsonata@<version>, and test a transform in JSONata',
+    });
+  }
+  const differing = ran.flatMap((one) => (one.differing ?? []).map((found) => ({ file: one.file, ...found })));
   const coverage = isSet(invocation, 'coverage') ? await allCoverage(ran, languages) : [];
   const tests = files.flatMap((file) => file.results);
   const findings = files.flatMap((file) => file.findings).filter((finding) => finding.severity === 'error');
@@ -112,6 +124,7 @@ async function once(invocation: Invocation, languages: Surroundings['languages']
       invalid: findings.length,
       files: files.map(fileJson),
       ...(isSet(invocation, 'coverage') ? { coverage } : {}),
+      ...(engine === undefined ? {} : { engine, differing }),
     });
   else {
     for (const file of files) if (file.results.length > 0) await printData(fileText(file, invocation));
@@ -119,6 +132,7 @@ async function once(invocation: Invocation, languages: Surroundings['languages']
     if (findings.length > 0) parts.push(`${findings.length} of what was written cannot be run`);
     await printData(`\n${parts.join(', ')}`);
     for (const one of coverage) await printData(coverageText(one));
+    if (engine !== undefined) await printData(engineText(engine, differing));
   }
   const folders = ran.flatMap(({ file, target }) => [
     dirname(resolve(file)),
@@ -138,7 +152,10 @@ async function once(invocation: Invocation, languages: Surroundings['languages']
 interface Ran {
   readonly file: string;
   readonly target: Target | null;
+  /** With --engine: on that. */
   readonly result: FileResult;
+  /** What --engine changes; null where it has no part. */
+  readonly differing: readonly EngineDifference[] | null;
 }
 
 async function allCoverage(
@@ -168,6 +185,7 @@ async function runAll(invocation: Invocation, around: Surroundings): Promise<rea
     file,
     target: null,
     result: { file, findings, results: [], leftOut: 0, obsolete: [], events: [] },
+    differing: null,
   });
   for (const loaded of failed) {
     tell(loaded.findings, loaded.sources);
@@ -187,11 +205,24 @@ async function runAll(invocation: Invocation, around: Surroundings): Promise<rea
       results.push(nothing(file, found.findings));
       continue;
     }
-    const result = await runTestFile(read.tests, found.target, options);
+    const own = await runTestFile(read.tests, found.target, options);
+    const engine = flag(invocation, 'engine');
+    const moved = engine === undefined ? null : onEngine(found.target, engine);
+    const result = moved === null ? own : await runTestFile(read.tests, moved, { ...options, update: false });
     tell(result.findings, sources);
-    results.push({ file, target: found.target, result });
+    const differing = moved === null ? null : engineDifferences(own, result);
+    results.push({ file, target: moved ?? found.target, result, differing });
   }
   return results;
+}
+
+function engineText(engine: string, differing: readonly (EngineDifference & { readonly file: string })[]): string {
+  if (differing.length === 0) return `on ${engine} everything comes out as it does now`;
+  const lines = differing.flatMap(({ file, line, test, before, after }) => [
+    `    ${test}  ${file}:${line}`,
+    ...jsonDiff(before, after).map((text) => `        ${text}`),
+  ]);
+  return [`on ${engine} ${differing.length} of the tests give something else:`, ...lines].join('\n');
 }
 
 function fileText(file: FileResult, invocation: Invocation): string {
