@@ -9,7 +9,7 @@ import { createLanguages } from '../../transforms/index.ts';
 import mutate from './mutate.mjs';
 import { here } from './processes.ts';
 import { benchRow } from './rows.ts';
-import type { Figure } from './table.ts';
+import { type Figure, median } from './table.ts';
 
 const EVENTS = 500; // per batch
 const BATCHES = 60;
@@ -112,6 +112,15 @@ async function baseline(): Promise<number> {
   return (BATCHES * EVENTS) / (performance.now() - start);
 }
 
+/** From the rates with `state: reset` and `state: keep`, in events a millisecond, round by round. */
+function costOfRunningAnew(reset: readonly number[], keep: readonly number[]): string {
+  const micros = reset.map((rate, round) => 1000 / rate - 1000 / keep[round]!);
+  const [middle, least, most] = [median(micros), Math.min(...micros), Math.max(...micros)].map((each) =>
+    each.toFixed(1),
+  );
+  return `running the module anew: ${middle} µs an event (${least} to ${most})`;
+}
+
 interface Candidate {
   round(): Promise<number>;
   dispose(): Promise<void>;
@@ -119,25 +128,32 @@ interface Candidate {
 
 export async function sandboxFigures(rounds: number): Promise<Figure[]> {
   const inProcessOnly: Candidate = { round: baseline, dispose: async () => {} };
-  const cases: { name: string; least?: number; candidate: Candidate }[] = [
+  // `kept`: the case that runs the same module once, further down the list
+  const cases: { name: string; least?: number; kept?: number; candidate: Candidate }[] = [
     { name: '    parse, call, stringify in this process (A/A)', candidate: inProcessOnly },
-    { name: '(a) hardened isolate, one child', least: 0.85, candidate: await sandboxed(1, source) },
+    { name: '(a) hardened isolate, one child', least: 0.85, kept: 3, candidate: await sandboxed(1, source) },
     { name: '(b) hardened isolates, two children', least: 1.25, candidate: await sandboxed(2, source) },
     { name: '    one child, state: keep', candidate: await sandboxed(1, source, 'keep') },
-    { name: '    one child, functions and tables in the module', candidate: await sandboxed(1, withTables) },
+    { name: '    one child, functions and tables in the module', kept: 5, candidate: await sandboxed(1, withTables) },
     { name: '    the same, state: keep', candidate: await sandboxed(1, withTables, 'keep') },
   ];
   try {
     for (const { candidate } of cases) for (let i = 0; i < 2; i++) await candidate.round(); // warm
+    const rates = cases.map((): number[] => []); // events a millisecond
     const ratios = cases.map((): number[] => []);
     for (let r = 0; r < rounds; r++) {
       const base = await baseline();
-      for (const [i, { candidate }] of cases.entries()) ratios[i]!.push((await candidate.round()) / base);
+      for (const [i, { candidate }] of cases.entries()) {
+        const rate = await candidate.round();
+        rates[i]!.push(rate);
+        ratios[i]!.push(rate / base);
+      }
     }
-    return cases.map(({ name, least }, i) => ({
+    return cases.map(({ name, least, kept }, i) => ({
       name,
       ratios: ratios[i]!,
       ...(least === undefined ? {} : { least }),
+      ...(kept === undefined ? {} : { note: costOfRunningAnew(rates[i]!, rates[kept]!) }),
     }));
   } finally {
     for (const { candidate } of cases) await candidate.dispose();
