@@ -139,7 +139,7 @@ test('a sink that hangs for good keeps no more groups alive the more sessions pa
     collect();
   }
   expect(batches).toHaveLength(sessions);
-  expect(alive()).toBeLessThan(sessions / 2);
+  expect(alive()).toBeLessThan(5); // the one that hangs, and what came last
   isOver = true;
   expect(await running.end).toEqual({ state: 'ended' });
   expect(held).toHaveLength(1); // nothing was written beside what hangs

@@ -4,34 +4,27 @@ import { expect, test } from 'vitest';
 import { batchOf, mapBatch } from '../batch.ts';
 import { sluiceError } from '../errors.ts';
 import type { ChangeEvent, Column } from '../event.ts';
-import { memoryStore } from '../state/memory.ts';
 import type { StateStore } from '../state/store.ts';
 import { replayAlone } from './attend.ts';
-import { newStatus } from './status.ts';
-import { runStream } from './stream.ts';
-import { event, quietLog, type TestStream, target, testStream } from './testing.ts';
-
-const signal = new AbortController().signal;
+import { event, type TestStream, target } from './testing.ts';
+import { ids, letters, log, opening, start } from './testing-run.ts';
 
 /** Runs the stream to its end, and gives what replays of its letters need. */
 async function ran(
   given: TestStream,
 ): Promise<{ store: StateStore; replay: (ids: number[], force?: boolean) => Promise<string[]> }> {
-  const store = memoryStore();
-  const config = testStream(given);
-  const opening = { config, store, languages: null, log: quietLog, signal };
-  await runStream({ ...opening, soft: signal, hard: signal, status: newStatus('s') });
+  const { store, end } = start(given);
+  await end;
   return {
     store,
     async replay(ids, force = false) {
-      return (await replayAlone(opening, { ids, force })).map((result) => result.outcome);
+      return (await replayAlone(opening(given, store), { ids, force })).map((result) => result.outcome);
     },
   };
 }
 
-const statuses = async (store: StateStore) =>
-  (await store.listDeadLetters({ stream: 's' })).map((letter) => letter.status);
-const log = (events: readonly ChangeEvent[]) => ({ batches: [{ events }], acked: [], reads: 0 });
+const statuses = async (store: StateStore) => (await letters(store)).map((letter) => letter.status);
+const one = (events: readonly ChangeEvent[]) => log([{ events }]);
 const failing = () => {
   const state = { broken: true };
   const map = (e: ChangeEvent) => {
@@ -44,13 +37,13 @@ const failing = () => {
 test('a replay of a later letter supersedes the earlier ones of its key', async () => {
   const { state, map } = failing();
   const to = target();
-  const source = log([event(1, 1), event(2, 1), event(3, 2)]);
+  const source = one([event(1, 1), event(2, 1), event(3, 2)]);
   const { store, replay } = await ran({ source, sinks: [{ id: 'a', to }], transforms: [{ id: 'x', map }] });
   state.broken = false;
   expect(await replay([2])).toEqual(['delivered']);
   expect(await statuses(store)).toEqual(['superseded', 'resolved', 'pending']);
   expect(await replay([1, 3])).toEqual(['refused', 'delivered']);
-  expect(to.applied.map((row) => row.id)).toEqual(['e2', 'e3']);
+  expect(ids(to)).toEqual(['e2', 'e3']);
   expect(await replay([1], true)).toEqual(['delivered']);
   expect(await statuses(store)).toEqual(['resolved', 'resolved', 'resolved']);
 });
@@ -62,11 +55,11 @@ test('in one replay the letters go in order, and one that fails again is superse
     if (e.id === 'e1') throw new Error('still no');
     return map(e);
   };
-  const source = log([event(1, 1), event(2, 1)]);
+  const source = one([event(1, 1), event(2, 1)]);
   const { store, replay } = await ran({ source, sinks: [{ id: 'a', to }], transforms: [{ id: 'x', map: only2 }] });
   state.broken = false;
   expect(await replay([1, 2])).toEqual(['failed', 'delivered']);
-  const [first] = await store.listDeadLetters({ stream: 's' });
+  const [first] = await letters(store);
   expect(first).toMatchObject({
     status: 'superseded',
     attempts: 2,
@@ -80,31 +73,28 @@ test('a letter that fails at another place now is settled, and the new place has
     answer: () => ({ status: 'reject', error: sluiceError('E_SINK_REJECT', { message: 'does not fit' }) }),
   });
   const { store, replay } = await ran({
-    source: log([event(1, 1)]),
+    source: one([event(1, 1)]),
     sinks: [{ id: 'a', to }],
     transforms: [{ id: 'x', map }],
   });
   state.broken = false;
   expect(await replay([1])).toEqual(['failed']);
-  expect((await store.listDeadLetters({ stream: 's' })).map(({ place, status }) => [place.id, status])).toEqual([
+  expect((await letters(store)).map(({ place, status }) => [place.id, status])).toEqual([
     ['x', 'resolved'],
     ['a', 'pending'],
   ]);
   expect(await replay([2])).toEqual(['failed']);
-  expect((await store.listDeadLetters({ stream: 's' }))[1]).toMatchObject({ status: 'pending', attempts: 2 });
+  expect((await letters(store))[1]).toMatchObject({ status: 'pending', attempts: 2 });
 });
 
 test('a letter of a sink that the stream has no more is not tried, and stays', async () => {
   const to = target({
     answer: () => ({ status: 'reject', error: sluiceError('E_SINK_REJECT', { message: 'no' }) }),
   });
-  const source = log([event(1, 1)]);
+  const source = one([event(1, 1)]);
   const { store } = await ran({ source, sinks: [{ id: 'old', to }] });
-  const config = testStream({ source, sinks: [{ id: 'new', to: target() }] });
-  const results = await replayAlone(
-    { config, store, languages: null, log: quietLog, signal },
-    { ids: [1], force: false },
-  );
+  const now: TestStream = { source, sinks: [{ id: 'new', to: target() }] };
+  const results = await replayAlone(opening(now, store), { ids: [1], force: false });
   expect(results).toMatchObject([{ outcome: 'refused' }]);
   expect(await statuses(store)).toEqual(['pending']);
 });
@@ -123,7 +113,7 @@ test('a replay sees the columns and the old key that the event had', async () =>
   });
   const moved = event(1, 3, { before: { id: 2 } });
   const { replay } = await ran({
-    source: { ...log([moved]), columns: new Map([['t', columns]]) },
+    source: { ...one([moved]), columns: new Map([['t', columns]]) },
     sinks: [{ id: 'a', to }],
     transforms: [{ id: 'x', map }],
   });
@@ -147,13 +137,13 @@ test('an event whose key a transform changed has the old key of its own before i
 test('two outputs with one key fail again together, though each would pass alone', async () => {
   const to = target();
   const { store, replay } = await ran({
-    source: log([event(1, 1)]),
+    source: one([event(1, 1)]),
     sinks: [{ id: 'a', to }],
     transforms: [{ id: 'x', map: (e) => [e.after!, e.after!] }],
   });
   expect(await statuses(store)).toEqual(['pending', 'pending']);
   expect(await replay([1, 2])).toEqual(['failed', 'failed']);
-  expect((await store.listDeadLetters({ stream: 's' }))[0]).toMatchObject({
+  expect((await letters(store))[0]).toMatchObject({
     status: 'pending',
     attempts: 2,
     error: { code: 'E_SINK_DUPLICATE' },

@@ -5,47 +5,30 @@ import { sluiceError } from '../errors.ts';
 import type { ChangeEvent } from '../event.ts';
 import { memoryStore } from '../state/memory.ts';
 import type { StateStore } from '../state/store.ts';
-import { newStatus } from './status.ts';
-import { runStream, type StreamEnd } from './stream.ts';
-import {
-  deadLetter,
-  event,
-  type MemoryLog,
-  quickRetry,
-  quietLog,
-  type TestStream,
-  target,
-  testStream,
-} from './testing.ts';
+import type { StreamEnd } from './stream.ts';
+import { deadLetter, event, quickRetry, type TestStream, target } from './testing.ts';
+import { answered, ids, letters, log, rejected, start, until } from './testing-run.ts';
 
-const rejected = () => ({ status: 'reject' as const, error: sluiceError('E_SINK_REJECT', { message: 'no' }) });
 const away = () => ({ status: 'retry' as const, error: sluiceError('E_SINK_CONNECT', { message: 'away' }) });
-
-function log(batches: MemoryLog['batches'], more: Partial<MemoryLog> = {}): MemoryLog {
-  return { batches, acked: [], reads: 0, ...more };
-}
 
 async function run(
   given: TestStream,
   store: StateStore = memoryStore(),
-): Promise<{ end: StreamEnd; store: StateStore }> {
-  const signal = new AbortController().signal;
-  const config = testStream(given);
-  const parts = { config, store, languages: null, log: quietLog, signal, soft: signal, hard: signal };
-  const end = await runStream({ ...parts, status: newStatus('s') });
+): Promise<{ end: StreamEnd; store: StateStore; warnings: readonly string[] }> {
+  const running = start(given, store);
+  const end = await running.end;
   if (end.state === 'failed' && end.error.code === 'E_INTERNAL') throw end.error.cause;
-  return { end, store };
+  return { end, store, warnings: running.warnings };
 }
 
 const ledger = async (store: StateStore) => (await store.loadCheckpoint('s'))!.ledger;
-const letters = (store: StateStore) => store.listDeadLetters({ stream: 's' });
 
 test('every event is delivered once, and the position acked after its checkpoint', async () => {
   const source = log([{ events: [event(1, 1), event(2, 2)] }, { events: [] }, { events: [event(3, 1)] }]);
   const to = target();
   const { end, store } = await run({ source, sinks: [{ id: 'a', to }] });
   expect(end).toEqual({ state: 'ended' });
-  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2', 'e3']);
+  expect(ids(to)).toEqual(['e1', 'e2', 'e3']);
   expect(await ledger(store)).toEqual({ in: 3, delivered: 3, filtered: 0, skipped: 0, dead_lettered: 0 });
   expect(source.acked.at(-1)).toBe(3);
 });
@@ -67,7 +50,7 @@ test('a transform filters, fans out and fails, and each event has its one fate',
       },
     ],
   });
-  expect(to.applied.map((row) => row.id)).toEqual(['e3/0', 'e3/1', 'e4']);
+  expect(ids(to)).toEqual(['e3/0', 'e3/1', 'e4']);
   expect(await ledger(store)).toEqual({ in: 4, delivered: 2, filtered: 1, skipped: 0, dead_lettered: 1 });
   const [letter] = await letters(store);
   expect(letter).toMatchObject({ place: { kind: 'transform', id: 'x' }, event_id: 'e2', status: 'pending' });
@@ -90,7 +73,7 @@ test('a rejected event is a dead letter and later events of its key still come i
     source: log([{ events: [event(1, 7), event(2, 7), event(3, 8)] }]),
     sinks: [{ id: 'a', to }],
   });
-  expect(to.applied.map((row) => row.id).sort()).toEqual(['e2', 'e3']);
+  expect(ids(to).sort()).toEqual(['e2', 'e3']);
   expect(await ledger(store)).toMatchObject({ delivered: 2, dead_lettered: 1 });
   // a later event of its key was delivered at this keyed sink
   expect((await letters(store))[0]).toMatchObject({ event_id: 'e1', status: 'superseded' });
@@ -154,7 +137,7 @@ test('a home commits rows and checkpoint together, and wins over the copy', asyn
   const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }]);
   const { end, store } = await run({ source, sinks: [{ id: 'home', to, home: true }] });
   expect(end.state).toBe('ended');
-  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2']);
+  expect(ids(to)).toEqual(['e1', 'e2']);
   expect(to.checkpoint!.ledger).toEqual(await ledger(store));
   expect(source.reads).toBe(2);
 });
@@ -177,7 +160,7 @@ test('a source that breaks off is read again from the checkpoint', async () => {
   const to = target({ stateful: true });
   const { end, store } = await run({ source, sinks: [{ id: 'a', to, keyed: false }] });
   expect(end.state).toBe('ended');
-  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2', 'e3']); // a stateful sink is cut back: exactly once
+  expect(ids(to)).toEqual(['e1', 'e2', 'e3']); // a stateful sink is cut back: exactly once
   expect(await ledger(store)).toMatchObject({ in: 3, delivered: 3 });
 });
 
@@ -253,6 +236,24 @@ test('dead letters go to their destination too, and only they', async () => {
   expect(await ledger(store)).toMatchObject({ delivered: 1, dead_lettered: 1 });
 });
 
+test('a destination that rejects its copies is said: they are in the state store only', async () => {
+  const { end, store, warnings } = await run({
+    source: log([{ events: [event(1, 1)] }]),
+    sinks: [
+      {
+        id: 'a',
+        to: target({ answer: rejected }),
+        error_handling: { ...deadLetter, dead_letter_destination: 'dl' },
+      },
+      { id: 'dl', to: target({ answer: rejected }), keyed: false },
+    ],
+  });
+  expect(end).toEqual({ state: 'ended' });
+  expect(warnings).toContainEqual(expect.stringContaining('sink dl rejected 1 dead letters'));
+  expect((await store.loadCheckpoint('s'))!.sinks.dl!.counts).toMatchObject({ out: 1, delivered: 0, skipped: 1 });
+  expect(await letters(store)).toMatchObject([{ event_id: 'e1', status: 'pending' }]);
+});
+
 test('a full dead-letter store fails the stream instead of losing the event', async () => {
   const { end, store } = await run({
     source: log([{ events: [event(1, 1), event(2, 2), event(3, 3)] }]),
@@ -275,18 +276,18 @@ test('a request is carried out while the stream waits for a sink', async () => {
   });
   const source = log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }], {
     async hook(i) {
-      if (i === 1) while ((await letters(store)).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (i === 1) await until(async () => (await letters(store)).length > 0);
     },
   });
   const running = run({ source, sinks: [{ id: 'a', to }] }, store);
-  while ((await letters(store)).length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await until(async () => (await letters(store)).length > 0);
   rejects.now = false;
   const number = await store.addRequest({ stream: 's', type: 'replay', body: { ids: [1], force: false } });
-  while ((await store.getRequest(number))!.status !== 'done') await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await answered(store, number)).toMatchObject({ status: 'done' });
   expect((await letters(store))[0]).toMatchObject({ event_id: 'e1', status: 'resolved' });
   there = true;
   expect((await running).end.state).toBe('ended');
-  expect(to.applied.map((row) => row.id)).toEqual(['e1', 'e2']);
+  expect(ids(to)).toEqual(['e1', 'e2']);
   expect(await ledger(store)).toMatchObject({ in: 2, delivered: 1, dead_lettered: 1 });
 });
 
@@ -307,7 +308,7 @@ test('a sink that is not needed and cannot be restored does not hold the stream'
   ];
   const { end, store } = await run({ source: log([{ events: [event(1, 1)] }]), sinks, commit: 'required' });
   expect(end.state).toBe('ended');
-  expect(good.applied.map((row) => row.id)).toEqual(['e1']);
+  expect(ids(good)).toEqual(['e1']);
   expect(await ledger(store)).toMatchObject({ in: 1, delivered: 1 });
 });
 
@@ -321,10 +322,10 @@ test('what a probe delivers supersedes the earlier letters of its keys', async (
   const source = log([{ events: [event(1, 1)] }, { events: [event(2, 1)] }, { events: [event(3, 2)] }], {
     // the first batch is missed before the second comes; the probe takes the second, before the third comes
     async hook(i) {
-      if (i > 0) while ((await letters(store)).length < i) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (i > 0) await until(async () => (await letters(store)).length >= i);
       if (i === 2) {
         down = false;
-        while (slow.applied.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        await until(() => slow.applied.length > 0);
       }
     },
   });
@@ -334,7 +335,7 @@ test('what a probe delivers supersedes the earlier letters of its keys', async (
     { id: 'slow', to: slow, required: false, write_timeout: 5 },
   ];
   await run({ source, sinks, commit: 'required', retry: { ...quickRetry, initial_delay: 30, max_delay: 60 } }, store);
-  expect(slow.applied.map((row) => row.id)).toEqual(['e2', 'e3']);
+  expect(ids(slow)).toEqual(['e2', 'e3']);
   expect((await letters(store)).map((l) => [l.event_id, l.status])).toEqual([
     ['e1', 'superseded'],
     ['e2', 'resolved'],
