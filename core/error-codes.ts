@@ -152,6 +152,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
   // state
   E_STATE_OPEN: row('environment', 'The state store cannot be opened.'),
   E_STATE_WRITE: row('environment', 'The state store cannot be written (a full disk, a read-only folder).'),
+  E_STATE_GONE: row(
+    'environment',
+    'The state store, or the lock of a stream, was removed while it was open.',
+    'leave these files alone while Sluice runs; put the state store back from a backup, or start again',
+  ),
   E_STATE_CORRUPT: row(
     'environment',
     'The state store is damaged.',

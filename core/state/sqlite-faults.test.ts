@@ -82,6 +82,23 @@ describe('files', () => {
     await expect(opened).rejects.not.toThrow(folder.path); // a configuration value
   });
 
+  test.each([
+    ['the store itself', 'state.db'],
+    ['the lock of a stream', '.lock'],
+  ])('%s that is deleted while it is open fails the next write, and every one after it', async (_, ending) => {
+    using folder = tempFolder();
+    await using store = await openSqliteStore({ path: folder.file('state.db') });
+    await using lock = await store.lock('orders');
+    expect(lock).toBeDefined();
+    await store.write({ checkpoint: checkpointOf('orders', 1) });
+    const name = readdirSync(folder.path).find((one) => one.endsWith(ending))!;
+    rmSync(folder.file(name));
+    for (const n of [2, 3]) {
+      const write = store.write({ checkpoint: checkpointOf('orders', n) });
+      await expect(write).rejects.toMatchObject(error('E_STATE_GONE', /was deleted or replaced/));
+    }
+  });
+
   test('a database of something else is refused and not touched', async () => {
     using folder = tempFolder();
     const path = folder.file('shop.db');

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { isSluiceError, messageOf, type SluiceError, sluiceError } from '../errors.ts';
 import type { Logger } from '../plugin.ts';
 import { redactionKeyBeside } from './redaction-key.ts';
+import { stillThere } from './still-there.ts';
 import type { StateStore } from './store.ts';
 import { type Call, storeOver } from './store-over.ts';
 import { isStreamLocked, lockedError, lockStream } from './stream-lock.ts';
@@ -37,14 +38,23 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stat
   const file = realpathSync(path); // two ways to one file must find one lock
   const locks = new Set<AsyncDisposable>();
 
-  const call: Call = (name, ...args) => thread.call(name, args) as Promise<never>;
+  const files = stillThere();
+  files.watch(file);
+
+  const call: Call = async (name, ...args) => {
+    const answer = (await thread.call(name, args)) as never;
+    if (name === 'write') files.check(); // durable in a file that nobody will find is not durable
+    return answer;
+  };
   const store = storeOver(call, {
     async lock(stream) {
       try {
         const lock = await lockStream(file, stream);
+        const unwatch = files.watch(lock.file);
         locks.add(lock);
         return {
           async [Symbol.asyncDispose]() {
+            unwatch();
             locks.delete(lock);
             await lock[Symbol.asyncDispose]();
           },

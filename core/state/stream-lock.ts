@@ -18,13 +18,14 @@ const held = new Set<DatabaseSync>();
 const PATIENCE = 300;
 
 /** @throws SluiceError E_STATE_LOCKED when another process, or another holder in this one, has it; E_STATE_OPEN */
-export async function lockStream(store: string, stream: string): Promise<AsyncDisposable> {
+export async function lockStream(store: string, stream: string): Promise<AsyncDisposable & { readonly file: string }> {
   const file = lockFile(store, stream);
   const end = performance.now() + PATIENCE;
   for (;;) {
     const lock = tryLock(file, store);
     if (lock !== null) {
       return {
+        file,
         async [Symbol.asyncDispose]() {
           if (held.delete(lock)) lock.close(); // closing rolls back the empty transaction, which frees the lock
         },

@@ -2,7 +2,7 @@
 // checkpoint. Each is told with its way out, and after it nothing is lost and nothing stands twice.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -30,6 +30,19 @@ const canMount = ((): boolean => {
   rmSync(dir, { recursive: true, force: true });
   return unmount !== null;
 })();
+
+describe.concurrent('a state store that is deleted while a stream runs', () => {
+  it('ends it with exit code 3: what it would write from then on is lost', async () => {
+    await using p = await pipeline(fileToFile({ source: { follow: true } }), { 'in.ndjson': ndjson(numbered(3)) });
+    const running = p.start(['run', 'sluice.json']);
+    await until('the first rows are covered', async () => (await p.status())[0]?.ledger.delivered === 3);
+    rmSync(p.path(STORE));
+    appendFileSync(p.path('in.ndjson'), ndjson(numbered(5).slice(3)));
+    const { code, stderr } = await running.exited;
+    expect(code).toBe(3);
+    expect(stderr).toContain('E_STATE_GONE');
+  });
+});
 
 describe.concurrent('two processes on one stream', () => {
   it('are one too many: the second is refused with exit code 3, and the first does not notice', async () => {
