@@ -81,6 +81,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read what we said has gone. Their events have not: a verb goes on, and its exit code is that of its work.
+  if (error.code !== 'EPIPE') throw error;
+});
+
 enableCompileCache(); // our own modules and those of workers start twice as fast from the second time on
 // `npm run` changes to the project's folder; paths are meant from where the command was given.
 const from = process.env['INIT_CWD'];

@@ -155,6 +155,20 @@ describe('a reader that goes away', () => {
     }
   });
 
+  it('of what is said costs no event, and is no failure of the run', async () => {
+    await using p = await pipeline(fileToFile({ service: { log_level: 'debug' } }), {
+      'in.ndjson': ndjson(numbered(3)),
+    });
+    const child = spawn(process.execPath, ['--conditions=source', '--no-warnings', MAIN, 'run', 'sluice.json'], {
+      cwd: p.dir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr!.destroy();
+    expect(await new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)))).toBe(0);
+    expect(p.rows('out.ndjson')).toEqual(numbered(3));
+    expect((await p.status())[0]).toMatchObject({ state: 'ended', ledger: { in: 3, delivered: 3 } });
+  });
+
   it('of a console sink is an absent sink or the end of the run, and no event counts as delivered that was not', async () => {
     await using p = await pipeline(
       fileToFile({
