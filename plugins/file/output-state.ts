@@ -15,6 +15,8 @@ export type OutputState = {
   readonly tail: Print;
   /** When the file was begun: milliseconds since 1970 UTC. */
   readonly started: number;
+  /** The file's inode; missing in a state of an earlier version. */
+  readonly ino?: string;
 };
 
 /** null when nothing was saved, or for a file of another name. @throws SluiceError E_STATE_CORRUPT */

@@ -38,6 +38,7 @@ class OutputFile implements Output {
   #index = 0; // of the rotated file; 0 is `path` itself, or, with `rotate`, not known yet
   #length = -1; // -1: not known, the file's own length counts
   #tail: Buffer = NOTHING; // the last bytes before #length
+  #ino = ''; // as stat gives it, in decimal
   #started = 0; // when the file was begun, in ms
   #unsynced = false;
   #newName = false; // the folder has a new entry that is not durable yet
@@ -77,6 +78,7 @@ class OutputFile implements Output {
   async append(bytes: Uint8Array): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;
     await this.#open();
+    this.#lookInside();
     if (this.#isDue(bytes.length)) await this.#next();
     if (this.#tail.length > 0 && this.#tail.at(-1) !== 10) await this.#put(Buffer.from('\n')); // its last line was cut
     await this.#put(bytes);
@@ -87,13 +89,15 @@ class OutputFile implements Output {
     await this.#open();
     if (this.#unsynced) await this.#sync();
     if (this.#newName) await this.#syncFolder();
-    if (this.#length > 0) await this.#look();
+    this.#lookInside();
+    if (this.#length > 0) await this.#lookAtName();
     const state: OutputState = {
       file: basename(this.#path),
       index: this.#index,
       length: this.#length,
       tail: printOf(this.#tail),
       started: this.#started,
+      ino: this.#ino,
     };
     return state;
   }
@@ -121,6 +125,7 @@ class OutputFile implements Output {
       this.#handle = handle.file;
       const stat = await this.#handle.stat();
       if (!stat.isFile()) throw notAFile(file, 'sink', stat.isDirectory());
+      this.#ino = String((await this.#handle.stat({ bigint: true })).ino);
       if (this.#length < 0) this.#length = stat.size;
       if (stat.size < this.#length) throw this.#shorter();
       if (stat.size > this.#length) await this.#handle.truncate(this.#length);
@@ -135,14 +140,17 @@ class OutputFile implements Output {
   // To a saved state: files begun after it are removed, its own is cut back.
   async #goBack(state: OutputState): Promise<void> {
     try {
-      const present = this.#size(this.#file(state.index));
-      if (present === 0 && state.length > 0) {
+      const found = statSync(this.#file(state.index), { bigint: true, throwIfNoEntry: false });
+      // An empty file in its place is a new one too, unless it is the very file of the checkpoint: that one was emptied.
+      const isNew =
+        found === undefined || (found.size === 0n && state.ino !== undefined && String(found.ino) !== state.ino);
+      if (isNew && state.length > 0) {
         this.#log.warn({}, 'the file that the checkpoint speaks of was taken away: a new one is begun');
         this.#length = 0;
         this.#started = 0;
       }
-      if (present > 0 && present < state.length) throw this.#shorter();
-      if (present > 0 && !(await this.#is(state))) throw this.#another();
+      if (!isNew && found.size < state.length) throw this.#shorter();
+      if (!isNew && found.size > 0n && !(await this.#is(state))) throw this.#another();
       for (let index = state.index + 1; state.index > 0 && this.#size(this.#file(index), -1) >= 0; index++) {
         await unlink(this.#file(index));
       }
@@ -177,7 +185,7 @@ class OutputFile implements Output {
     try {
       let done = 0;
       while (done < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, this.#length + done);
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done); // at the end: O_APPEND
         done += bytesWritten;
       }
     } catch (error) {
@@ -247,21 +255,25 @@ class OutputFile implements Output {
     this.#newName = false;
   }
 
-  // Did somebody else touch the file? Two system calls that do not wait for the disk.
-  async #look(): Promise<void> {
-    const handle = this.#handle!;
+  // Did somebody else cut it, write to it or delete it? One system call, which does not wait for the disk. It is made before each
+  // write, because the next batch would fill what was cut, and nobody would see the hole.
+  #lookInside(): void {
+    const { size, nlink } = fstatSync(this.#handle!.fd);
+    if (size === this.#length && nlink > 0) return;
+    const what = nlink === 0 ? 'deleted' : size < this.#length ? 'cut' : 'written by somebody else';
+    this.#lost = sluiceError('E_SINK_WRITE', {
+      message: `the file was ${what} while it was written`,
+      fix: 'leave the file to Sluice (use `rotate`), then start again: it goes on from the checkpoint',
+      at: { file: this.#file(this.#index) },
+      permanent: true,
+    });
+    throw this.#lost;
+  }
+
+  // Does it still have its name?
+  async #lookAtName(): Promise<void> {
     const file = this.#file(this.#index);
-    const mine = fstatSync(handle.fd, { bigint: true });
-    if (Number(mine.size) < this.#length || mine.nlink === 0n) {
-      this.#lost = sluiceError('E_SINK_WRITE', {
-        message:
-          mine.nlink === 0n ? 'the file was deleted while it was written' : 'the file was cut while it was written',
-        fix: 'leave the file to Sluice (use `rotate`), then start again: it goes on from the checkpoint',
-        at: { file },
-        permanent: true,
-      });
-      throw this.#lost;
-    }
+    const mine = fstatSync(this.#handle!.fd, { bigint: true });
     const found = statSync(file, { bigint: true, throwIfNoEntry: false });
     if (found === undefined || found.ino !== mine.ino) {
       // It was renamed. Its lines are durable where they are now; the next ones go into a new file.
@@ -320,7 +332,8 @@ class OutputFile implements Output {
 }
 
 async function openOrMake(file: string): Promise<{ file: FileHandle; made: boolean }> {
-  const flags = constants.O_RDWR | (constants.O_NONBLOCK ?? 0);
+  // O_APPEND: in a file that is cut in this very moment, a write at its old length would hide the cut behind a hole.
+  const flags = constants.O_RDWR | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
   try {
     return { file: await open(file, flags), made: false };
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   type EventBatch,
   type Json,
   type Op,
+  type Sink,
   type WriteResult,
 } from 'sluice/sdk';
 import { describe, expect, test } from 'vitest';
@@ -351,6 +352,47 @@ describe('faults', () => {
     await sink.write(rowsOf('{"n":2}'), never);
     await rm(path);
     await expect(sink.state!.flush()).rejects.toMatchObject({ message: expect.stringContaining('deleted') });
+  });
+
+  test('a cut that the next batch is longer than, or what somebody else wrote, is noticed before anything is written', async () => {
+    await using folder = await newFolder();
+    const path = folder.at('out.ndjson');
+    const meddled = async (sink: Sink, meddle: () => Promise<void>): Promise<string> => {
+      await sink.write(rowsOf('{"n":1}', '{"n":2}'), never);
+      await sink.state!.flush();
+      await meddle();
+      const before = await text(path);
+      const error = { code: 'E_SINK_WRITE', permanent: true };
+      await expect(sink.write(rowsOf('{"n":"longer than what was cut"}'), never)).rejects.toMatchObject(error);
+      await expect(sink.state!.flush()).rejects.toMatchObject(error);
+      expect(await text(path)).toBe(before);
+      return before;
+    };
+    {
+      await using sink = sinkOf({ path });
+      expect(await meddled(sink, () => truncate(path, 11))).toBe('{"n":1}\n{"n');
+    }
+    await rm(path);
+    await using sink = sinkOf({ path });
+    expect(await meddled(sink, () => appendFile(path, 'mine\n'))).toBe('{"n":1}\n{"n":2}\nmine\n');
+  });
+
+  test('a file that was emptied while Sluice was stopped has lost lines; an empty one in its place is a new one', async () => {
+    await using folder = await newFolder();
+    const path = folder.at('out.ndjson');
+    await using sink = sinkOf({ path });
+    await sink.write(rowsOf('{"n":1}'), never);
+    const saved = (await sink.state!.flush()) as { readonly [name: string]: Json };
+    await truncate(path, 0);
+    const shorter = { code: 'E_SINK_CONNECT', message: expect.stringContaining('shorter') };
+    await expect(sink.state!.restore(saved)).rejects.toMatchObject(shorter);
+    const { ino: _, ...older } = saved; // as an earlier version saved it
+    await expect(sink.state!.restore(older)).rejects.toMatchObject(shorter);
+    await rename(path, folder.at('out.old')); // as logrotate does it
+    await writeFile(path, '');
+    await sink.state!.restore(saved);
+    await sink.write(rowsOf('{"n":2}'), never);
+    expect(await text(path)).toBe('{"n":2}\n');
   });
 
   test('a file that was renamed while it was written is left alone, and a new one begun', async () => {
