@@ -1,6 +1,8 @@
 // The SQLite sink: upserts, key changes, evolution, values, and what it refuses.
 
-import type { Column } from 'sluice/sdk';
+import { existsSync } from 'node:fs';
+import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import type { Checkpoint, Column } from 'sluice/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Connection } from './driver.ts';
 import { type Bench, batch, bench, dump, never, statuses } from './fixture.ts';
@@ -314,5 +316,32 @@ describe('a sink that is not there', () => {
       code: 'E_SINK_CONNECT',
       message: expect.stringContaining('folder'),
     });
+  });
+});
+
+describe('a database file that is deleted or replaced while it is open', () => {
+  const row = (id: number) => batch([{ op: 'c', after: { id } }]);
+  const gone = { code: 'E_SINK_WRITE', permanent: true, message: expect.stringContaining('deleted or replaced') };
+
+  test('fails each write from then on, and no new file is begun', async () => {
+    const path = at.path('other.db');
+    const sink = at.sink({ path });
+    await sink.write(row(1), never);
+    await unlink(path);
+    await expect(sink.write(row(2), never)).rejects.toMatchObject(gone);
+    await expect(sink.write(row(3), never)).rejects.toMatchObject(gone);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('fails the commit of a home whose rows were written before', async () => {
+    const path = at.path('other.db');
+    const home = at.sink({ path }).transactional!;
+    await home.open('orders');
+    const transaction = await home.begin('orders');
+    await transaction.write(row(1), never);
+    await rename(path, at.path('moved.db'));
+    await writeFile(path, 'the file of somebody else');
+    await expect(transaction.commit({ stream: 'orders' } as Checkpoint)).rejects.toMatchObject(gone);
+    expect(await readFile(path, 'utf8')).toBe('the file of somebody else');
   });
 });

@@ -17,6 +17,7 @@ import type { SinkSettings } from './config.ts';
 import { type Connection, connect, turns } from './driver.ts';
 import { sinkFault } from './faults.ts';
 import { forgetCheckpoint, loadCheckpoint, saveCheckpoint, takeOver } from './home.ts';
+import { sameFile } from './same-file.ts';
 import { writeBatch } from './write.ts';
 
 export function createSink(config: SinkSettings, context: Context): Sink {
@@ -31,9 +32,11 @@ export function createSink(config: SinkSettings, context: Context): Sink {
   const cache: TargetCache = { tables: new Map(), schema: -1 };
   const epochs = new Map<string, number>();
   const turn = turns();
+  const file = sameFile(path, 'E_SINK_WRITE');
   let db: Connection | null = null;
 
   async function open(): Promise<Connection> {
+    file.check(); // also before a new connection, which would make a new file
     if (db !== null) return db;
     const made = await connect(path, 'create', config.busy_timeout);
     try {
@@ -42,6 +45,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
       await made.close().catch(() => undefined);
       throw thrown;
     }
+    file.keep();
     db = made;
     return made;
   }
@@ -85,6 +89,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
       commit: (checkpoint) =>
         step(async () => {
           await saveCheckpoint(own, stream, epoch, checkpoint);
+          file.check();
           await own.exec('COMMIT');
           over = true;
         }),
@@ -106,6 +111,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
           const own = await open();
           await own.exec('BEGIN IMMEDIATE');
           const results = await writeBatch(own, batch, settings, cache, signal); // a throw drops the connection, and all of it
+          file.check();
           await own.exec('COMMIT');
           return results;
         }),

@@ -1,7 +1,7 @@
 // The SQLite source: snapshot, changes, values, schema changes, readers. Long because each fact of the change log that
 // a reader may doubt has its own case.
 
-import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rename, unlink, writeFile } from 'node:fs/promises';
 import type { Context } from 'sluice/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Connection } from './driver.ts';
@@ -96,7 +96,7 @@ describe('rows and their changes', () => {
     const lines: string[] = [];
     for await (const { batch } of source.read(null, abort.signal)) {
       for (let i = 0; i < batch.length; i++) lines.push(lineOf(batch, i));
-      if (lines.length < 3) await db.exec(`INSERT INTO o VALUES (${lines.length + 1})`);
+      if (lines.length < 3) await db.exec(`INSERT OR IGNORE INTO o VALUES (${lines.length + 1})`);
       else abort.abort();
     }
     expect(lines).toEqual([1, 2, 3].map((id) => `c o {"id":${id}} {"id":${id}}`));
@@ -265,7 +265,7 @@ describe('a snapshot', () => {
     const ids: string[] = [];
     for await (const { batch, phase } of source.read(null, abort.signal)) {
       for (let i = 0; i < batch.length; i++) ids.push(batch.id(i));
-      if (ids.length === rows) {
+      if (batch.length > 0 && ids.length === rows) {
         expect(phase).toBe('snapshot');
         await source.control!({ type: 'snapshot', table: 'O' });
       }
@@ -390,6 +390,40 @@ describe('readers', () => {
   });
 });
 
+describe('a source that follows', () => {
+  beforeEach(() => db.exec('CREATE TABLE o (id INTEGER PRIMARY KEY); INSERT INTO o VALUES (1)'));
+
+  test('says that the snapshot is over though nothing changes, with a position that needs no snapshot', async () => {
+    const phases: (string | undefined)[] = [];
+    let last: SqlitePosition | undefined;
+    for await (const { batch, phase, position } of at.source({ follow: true }).read(null, never)) {
+      phases.push(`${phase} ${batch.length}`);
+      last = position;
+      if (phase === 'streaming') break;
+    }
+    expect(phases).toEqual(['snapshot 1', 'streaming 0']);
+    expect(last).not.toHaveProperty('todo');
+  });
+
+  test.each(['deleted', 'replaced'])('fails when the database file is %s under it', async (how) => {
+    const reading = at.source({ follow: true }).read(null, never)[Symbol.asyncIterator]();
+    for (let item = await reading.next(); item.value?.phase !== 'streaming'; ) item = await reading.next();
+    const next = reading.next();
+    if (how === 'deleted') await unlink(at.path('source.db'));
+    else {
+      const other = await at.open('other.db');
+      await other.exec('CREATE TABLE o (id INTEGER PRIMARY KEY); INSERT INTO o VALUES (2)');
+      await other.close();
+      await rename(at.path('other.db'), at.path('source.db'));
+    }
+    await expect(next).rejects.toMatchObject({
+      code: 'E_SOURCE_READ',
+      permanent: true,
+      message: expect.stringContaining('deleted or replaced'),
+    });
+  });
+});
+
 describe('a tap', () => {
   beforeEach(() => db.exec('CREATE TABLE o (id INTEGER PRIMARY KEY); INSERT INTO o VALUES (1)'));
 
@@ -402,6 +436,7 @@ describe('a tap', () => {
     for await (const { batch, position } of tap.read(null, abort.signal)) {
       for (let i = 0; i < batch.length; i++) lines.push(lineOf(batch, i));
       if (position !== undefined) await tap.ack(position);
+      if (batch.length === 0) continue; // the snapshot is over
       if (lines.length === 1) await db.exec('INSERT INTO o VALUES (2)');
       else abort.abort();
     }
@@ -476,6 +511,7 @@ describe('a schema that changes', () => {
     const lines: string[] = [];
     for await (const { batch } of source.read(null, abort.signal)) {
       for (let i = 0; i < batch.length; i++) lines.push(lineOf(batch, i));
+      if (batch.length === 0) continue; // the snapshot is over
       if (lines.length === 3)
         await db.exec('CREATE TABLE later (id INTEGER PRIMARY KEY); INSERT INTO later VALUES (1)');
       if (lines.length === 4) await db.exec('INSERT INTO later VALUES (2)');

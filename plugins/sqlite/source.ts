@@ -13,6 +13,7 @@ import {
   type Context,
   type EventBatch,
   messageOf,
+  type Phase,
   pause,
   type Source,
   type SourceItem,
@@ -29,6 +30,7 @@ import { kindOf } from './kinds.ts';
 import { goneError, type SqlitePosition, type TodoTable, toPosition } from './position.ts';
 import { addTodo, type Progress, position, progressFrom, verified } from './progress.ts';
 import { acknowledge, checkFits, register } from './readers.ts';
+import { sameFile } from './same-file.ts';
 import { type Chunk, hasPassed, readChunk } from './snapshot.ts';
 import { columnsOf, readTable, type Table } from './tables.ts';
 import { resolveTables, syncTriggers, type Wish } from './triggers.ts';
@@ -48,6 +50,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
   const wish: Wish = { reader, tables: config.tables ?? null };
   const kinds = kindRule(config);
   const turn = turns(); // the reading and the acks share one connection, and a connection has one transaction
+  const file = sameFile(path, 'E_SOURCE_READ');
   let db: Connection | null = null;
   let acked = -1;
   let disposed = false;
@@ -56,7 +59,9 @@ export function createSource(config: SourceSettings, context: Context): Source<S
 
   async function open(): Promise<Connection> {
     if (disposed) throw sluiceError('E_SOURCE_READ', { message: 'the source was closed' });
+    file.check();
     db ??= await connect(path, context.tap ? 'read' : 'write', config.busy_timeout);
+    file.keep();
     return db;
   }
 
@@ -88,6 +93,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     const changes = changeReader(progress.tag, kinds);
     let told = saved?.seq ?? -1; // the seq of the last position that was given
     let toldAt = performance.now();
+    let phase: Phase | undefined; // of the last item that was given
     seenVersion = -1;
     for (;;) {
       if (signal.aborted) return;
@@ -106,14 +112,19 @@ export function createSource(config: SourceSettings, context: Context): Source<S
             told = item.position.seq;
             toldAt = performance.now();
           }
+          phase = item.phase;
           yield item;
         }
         if (signal.aborted) return;
       }
       const ends = progress.todo.length === 0 && (last || (context.tap && !progress.log));
-      if (told !== progress.seq && (ends || performance.now() - toldAt >= config.heartbeat)) {
+      // The rows are read: said at once, or whoever looks would see a snapshot until the next change.
+      const over = phase === 'snapshot' && progress.todo.length === 0 && !ends;
+      const due = told !== progress.seq && (ends || performance.now() - toldAt >= config.heartbeat);
+      if (over || due) {
         told = progress.seq;
         toldAt = performance.now();
+        phase = 'streaming';
         yield { batch: nothing(), position: position(progress), phase: 'streaming' }; // a heartbeat
       }
       if (!ends) continue;

@@ -1,0 +1,42 @@
+// Sees that the database file which is held open still stands at its path. One that was deleted or replaced can be read and
+// written for ever, and nobody else sees any of it.
+// It looks by name only: opening the file here, and closing it, would drop all of this process's locks on it.
+
+import { statSync } from 'node:fs';
+import { type SluiceError, sluiceError } from 'sluice/sdk';
+
+export interface SameFile {
+  /** Keeps which file stands there, the first time that one does. */
+  keep(): void;
+  /** One system call. @throws SluiceError when another file stands there, or none; from then on always */
+  check(): void;
+}
+
+export function sameFile(path: string, code: 'E_SOURCE_READ' | 'E_SINK_WRITE'): SameFile {
+  let kept: string | null = null;
+  let gone: SluiceError | null = null;
+  return {
+    keep() {
+      kept ??= identity(path);
+    },
+    check() {
+      if (gone === null && kept !== null && identity(path) !== kept) gone = goneError(path, code);
+      if (gone !== null) throw gone;
+    },
+  };
+}
+
+function goneError(path: string, code: 'E_SOURCE_READ' | 'E_SINK_WRITE'): SluiceError {
+  const what = code === 'E_SINK_WRITE' ? 'what was written to it last is lost' : 'it is read no further';
+  return sluiceError(code, {
+    message: `the database file was deleted or replaced while it was open: ${what}`,
+    fix: 'put the right file in its place while Sluice is stopped, then start again',
+    at: { file: path },
+    permanent: true,
+  });
+}
+
+function identity(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev} ${found.ino}`;
+}
