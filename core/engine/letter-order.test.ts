@@ -218,3 +218,27 @@ test('a letter that must have room gets it before what a sink that nobody needs 
   expect(await fates(store)).toEqual(['e2 pending']);
   expect((await store.loadCheckpoint('s'))!.gaps).toMatchObject([{ sink: 'away', events: 1 }]);
 });
+
+test('a replay whose commit at the home is lost supersedes nothing', async () => {
+  const bad = new Set(['e1', 'e2']);
+  let isLost = false;
+  const to = target({
+    answer: rejecting(bad),
+    beforeCommit() {
+      if (isLost) throw new Error('lost');
+    },
+  });
+  const given: TestStream = {
+    source: log([{ events: [event(1, 1)] }, { events: [event(2, 1)] }]),
+    sinks: [{ id: 'a', to, home: true }],
+  };
+  const store = memoryStore();
+  await start(given, store).end;
+  bad.clear();
+  isLost = true;
+  await expect(replayAlone(opening(given, store), { ids: [2], force: false })).rejects.toThrow('lost');
+  isLost = false;
+  await start(given, store).end;
+  expect(ids(to)).toEqual([]);
+  expect(await fates(store)).toEqual(['e1 pending', 'e2 pending']);
+});

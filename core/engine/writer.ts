@@ -280,9 +280,13 @@ export function openWriter(parts: WriterParts): Writer {
         marks.push(...back.flatMap(marksOf));
         await storeLetters(next);
       } else {
+        // What a replay supersedes is marked after its rows are durable: lost before that, all of it is tried again, in order.
+        const ofReplay = replay === true ? marks : [];
+        if (replay === true) marks = [];
         await storeLetters(null);
         await commitHome(next);
         transaction = null;
+        marks.push(...ofReplay);
       }
       checkpoint = next;
       ledger = noEvents;
