@@ -140,7 +140,7 @@ describe('the quickstart', () => {
     const line = code.findIndex((text) => text.includes('lines.reduce(')) + 1;
     expect(letters[0]).toMatchObject({
       status: 'pending',
-      key: JSON.stringify({ id: poisonous() }),
+      keys: [JSON.stringify({ id: poisonous() })],
       error: {
         code: 'E_TRANSFORM_RUNTIME',
         at: {

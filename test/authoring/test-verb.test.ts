@@ -240,6 +240,7 @@ describe.concurrent('a test file', () => {
     expect(code).toBe(1);
     expect(byName(result)['a']).toEqual([
       expect.stringMatching(/^it could not be run: E_TRANSFORM_SYNTAX .*code\.js:2:15/),
+      expect.stringMatching(/^→ /),
     ]);
   });
 
