@@ -4,7 +4,7 @@
 
 import { type Again, type SandboxProcess, startProcess } from './process.ts';
 import type { ChildRights, FromChild, LossReason, Wear } from './protocol.ts';
-import type { Entry, Sent } from './work.ts';
+import type { Entry, Loading, Sent } from './work.ts';
 
 /** Slices at one child at a time, so that it never waits for the next. */
 const DEPTH = 3;
@@ -27,9 +27,9 @@ export interface Life {
 export interface Child {
   readonly process: SandboxProcess;
   readonly loaded: Map<number, Entry>;
-  /** By the number of the program: who waits for it to be loaded. Told '' or the refusal as JSON. */
-  readonly loading: Map<number, (error: string) => void>;
-  /** The first is the one that runs. */
+  /** By the number of the program, the oldest first: those that somebody waits for. */
+  readonly loading: Map<number, Loading>;
+  /** The first is the one that runs, once what is loaded before it is loaded. */
   readonly sent: Sent[];
   /** Slots that are free. */
   readonly free: number[];
@@ -73,13 +73,22 @@ export interface Children {
   /** Sees to it that there is a spare. `anew`: also if the last one ended by itself. */
   keepSpare(anew?: boolean): void;
   /** What it does now begins now. */
-  begins(child: Child, entry: Entry): void;
+  begins(child: Child): void;
   /** To be called when what a child has to do has changed. */
   busy(child: Child): void;
   /** Ends a child that is old, once it has nothing to do. */
   retireWorn(child: Child): void;
-  patienceFor(entry: Entry): number;
   end(): Promise<void>;
+}
+
+export function toDo(child: Child): number {
+  return child.sent.length + child.loading.size;
+}
+
+/** What is being loaded now, and not only waits behind a run: a child does everything in the order in which it was sent. */
+export function loadingNow({ loading, sent }: Child): Loading | undefined {
+  const [first] = loading.values();
+  return first !== undefined && (sent[0] === undefined || sent[0].run > first.after) ? first : undefined;
 }
 
 export function createChildren(
@@ -138,7 +147,7 @@ export function createChildren(
     events.onEnd(child, why, detail, again);
   }
 
-  const works = (child: Child): boolean => child.sent.length > 0 || child.loading.size > 0;
+  const works = (child: Child): boolean => toDo(child) > 0;
 
   function patienceFor({ program }: Entry): number {
     return Math.max(program.limits.timeout, program.limits.load) * 8 + SILENCE;
@@ -171,9 +180,10 @@ export function createChildren(
       if (anew) spareFailed = false;
       if (wantSpare && !ended && !spareFailed) spare ??= create();
     },
-    begins(child, entry) {
+    begins(child) {
+      const entry = loadingNow(child)?.entry ?? child.sent[0]?.work.job.program;
       child.heard = performance.now();
-      child.patience = patienceFor(entry);
+      child.patience = entry === undefined ? 0 : patienceFor(entry);
     },
     busy(child) {
       child.process.hold(works(child));
@@ -188,7 +198,6 @@ export function createChildren(
       child.retired ||= child.made >= life.childIsolates || performance.now() - child.born >= life.childAge;
       if (child.retired && !works(child)) child.process.kill('crash');
     },
-    patienceFor,
     async end() {
       ended = true;
       clearInterval(watchdog);

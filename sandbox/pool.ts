@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os';
 import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
 import { afterLoss } from './blame.ts';
 import { createBreaker } from './breaker.ts';
-import { type Child, createChildren, LIFE, type Life } from './children.ts';
+import { type Child, createChildren, LIFE, type Life, loadingNow, toDo } from './children.ts';
+import { createEndings } from './endings.ts';
 import {
   type Answers,
   type Loaded,
@@ -19,7 +20,7 @@ import {
 } from './index.ts';
 import type { Again, SandboxProcess } from './process.ts';
 import type { ChildRights, FromChild, LossReason, Needs } from './protocol.ts';
-import { type Entry, type Job, labelOf, parkedAnswer, type Sent, type Work } from './work.ts';
+import { type Entry, type Job, type Loading, labelOf, parkedAnswer, type Sent, type Work } from './work.ts';
 
 /** What only the sandbox itself and its tests set. */
 export interface PoolOptions extends SandboxOptions {
@@ -46,6 +47,7 @@ export function createPool(options: PoolOptions): Sandbox {
   );
   const programs = new Map<number, Entry>();
   const waiting: Work[] = [];
+  const endings = createEndings(options.log);
   let numbers = 0;
   let runs = 0;
 
@@ -55,9 +57,9 @@ export function createPool(options: PoolOptions): Sandbox {
       let best: Child | undefined;
       for (const child of children.all) {
         if (child.dead || child.retired || child.free.length === 0) continue;
-        if (best === undefined || child.sent.length < best.sent.length) best = child;
+        if (best === undefined || toDo(child) < toDo(best)) best = child;
       }
-      if ((best === undefined || best.sent.length > 0) && children.hasRoom()) best = children.start();
+      if ((best === undefined || toDo(best) > 0) && children.hasRoom()) best = children.start();
       if (best === undefined) return;
       give(best, waiting.shift()!);
     }
@@ -73,8 +75,8 @@ export function createPool(options: PoolOptions): Sandbox {
     const { bytes, inline } = child.process.put(slot, pieces);
     child.runs++;
     const run = ++runs;
-    if (child.sent.length === 0) children.begins(child, job.program);
     child.sent.push({ run, work, slot, base: work.from, heads, apart, first: child.runs === 1 });
+    if (toDo(child) === 1) children.begins(child);
     child.process.send({
       t: 'run',
       r: run,
@@ -102,13 +104,19 @@ export function createPool(options: PoolOptions): Sandbox {
         const loading = child.loading.get(message.p);
         child.loading.delete(message.p);
         if (message.error !== '') child.loaded.delete(message.p);
+        if (loading === undefined) return; // nobody waits: it goes before a run
+        children.begins(child);
+        children.retireWorn(child);
         children.busy(child);
-        loading?.(message.error);
+        if (message.error === '') loading.tell('');
+        else notLoaded(loading, message.error);
         return;
       }
       case 'hung':
-        child.lastAt = message.at;
-        child.void = child.sent[0] !== undefined && provided(child.sent[0], message.needs);
+        if (loadingNow(child) === undefined) {
+          child.lastAt = message.at;
+          child.void = child.sent[0] !== undefined && provided(child.sent[0], message.needs);
+        }
         child.process.kill(message.why);
         return;
       default:
@@ -151,7 +159,7 @@ export function createPool(options: PoolOptions): Sandbox {
     child.sent.shift();
     child.process.clear(sent.slot);
     child.free.push(sent.slot);
-    child.patience = child.sent[0] === undefined ? 0 : children.patienceFor(child.sent[0].work.job.program);
+    children.begins(child);
     if (message.t === 'again') {
       if (work.from < work.to) waiting.unshift({ ...work });
     } else if (message.t === 'lost') {
@@ -211,19 +219,28 @@ export function createPool(options: PoolOptions): Sandbox {
 
   function onEnd(child: Child, why: LossReason, detail: string, again: Again): void {
     if (again !== null && !children.ended) options.log?.warn({ detail }, AGAIN[again]);
-    for (const tell of child.loading.values()) tell(JSON.stringify({ why, message: detail, again: again !== null }));
+    const loading = loadingNow(child);
+    const loads = [...child.loading.values()];
     child.loading.clear();
-    if (children.ended) return;
+    const died = JSON.stringify({ why, message: detail });
+    if (children.ended) {
+      for (const { tell } of loads) tell(died);
+      return;
+    }
     // What other events left in the process may have killed it: an event that ran alone gets a process of its own, too.
     let apart: Work | undefined;
-    const [running, ...queued] = child.sent.splice(0);
-    // those that had not begun are innocent: they start again as they were
-    for (const sent of queued.reverse()) if (!sent.work.job.over) waiting.unshift(sent.work);
+    const sent = child.sent.splice(0);
+    const running = loading === undefined ? sent.shift() : undefined;
+    // those that had not begun are innocent: they start again as they were, loads before all that could end their child again
+    for (const { work } of sent.reverse()) if (!work.job.over) waiting.unshift(work);
+    for (const load of loads) if (load !== loading) place(load);
+    if (loading !== undefined && again !== null) place(loading);
+    else if (loading !== undefined) {
+      endings.add(loading.entry, why);
+      notLoaded(loading, died);
+    }
     if (running !== undefined) {
-      options.log?.warn(
-        { why, ...labelOf(running.work.job.program) },
-        'a sandbox child ended, and its events are taken up by another',
-      );
+      if (again === null) endings.add(running.work.job.program, why);
       if (child.void || again !== null) waiting.unshift(running.work);
       else if (running.work.alone && child.lastAt === null && !running.first) apart = running.work;
       else lost(running.work, child.lastAt === null || child.lastAt < 0 ? null : running.base + child.lastAt, why);
@@ -240,28 +257,12 @@ export function createPool(options: PoolOptions): Sandbox {
     const heads = program.heads === 'always';
     const breaker = createBreaker(program.limits.deaths);
     const entry: Entry = { number: ++numbers, program, heads, apart: false, jobs: new Set(), breaker };
+    if (children.ended) throw new Error('the sandbox was disposed');
     programs.set(entry.number, entry);
-    // A death while loading is tried once more: it may have been another program's doing.
-    let error = '';
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const child =
-        children.all.find((one) => !one.dead && !one.retired && one.sent.length === 0) ??
-        (children.hasRoom() ? children.start() : children.all[0]!);
-      error = await new Promise<string>((resolve) => {
-        if (child.sent.length === 0) children.begins(child, entry);
-        child.loading.set(entry.number, resolve);
-        ensureLoaded(child, entry);
-        children.busy(child);
-      });
-      if (error === '' || children.ended) break;
-      const { why, again } = JSON.parse(error) as { readonly why: string; readonly again?: boolean };
-      if (why === 'runtime') break;
-      if (again === true) attempt--;
-    }
-    if (error !== '') {
+    const refusal = await new Promise<string>((tell) => place({ entry, after: 0, failures: 0, tell }));
+    if (refusal !== '') {
       forget(entry);
-      const found = refused(JSON.parse(error));
-      throw new LoadFailure(found);
+      throw new LoadFailure(refused(JSON.parse(refusal)));
     }
     return {
       run: (slice, runOptions = {}) => run(entry, slice, runOptions),
@@ -275,6 +276,29 @@ export function createPool(options: PoolOptions): Sandbox {
         forget(entry);
       },
     };
+  }
+
+  /** Has it loaded by the child with the fewest runs. */
+  function place(loading: Loading): void {
+    const { entry } = loading;
+    const [best] = children.all
+      .filter((one) => !one.dead && !one.retired)
+      .sort((a, b) => a.sent.length - b.sent.length || toDo(a) - toDo(b));
+    const full = best === undefined || best.sent.length > 0; // what only loads is soon done
+    const child = full && children.hasRoom() ? children.start() : (best ?? children.all[0]!);
+    loading.after = runs;
+    child.loading.set(entry.number, loading);
+    ensureLoaded(child, entry);
+    if (toDo(child) === 1) children.begins(child);
+    children.busy(child);
+  }
+
+  // What is no throw of the code itself is tried once more: it may have been another program's doing.
+  function notLoaded(loading: Loading, refusal: string): void {
+    const { why } = JSON.parse(refusal) as { readonly why: string };
+    const tries = ['timeout', 'memory', 'crash'].includes(why) ? 2 : 1;
+    if (++loading.failures < tries && !children.ended) place(loading);
+    else loading.tell(refusal);
   }
 
   function forget(entry: Entry): void {
@@ -346,6 +370,7 @@ export function createPool(options: PoolOptions): Sandbox {
     load,
     async [Symbol.asyncDispose]() {
       const gone = children.end();
+      endings.flush();
       for (const entry of programs.values()) {
         for (const job of entry.jobs) cancel(job, new Error('the sandbox was disposed'));
       }

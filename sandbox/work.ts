@@ -17,6 +17,17 @@ export interface Entry {
   readonly breaker: Breaker;
 }
 
+/** A program that somebody waits for to be loaded. */
+export interface Loading {
+  readonly entry: Entry;
+  /** The last run that was sent to anybody before it: the runs before it in its child are those up to this one. */
+  after: number;
+  /** How often it failed, or its child ended, while it was itself being loaded. */
+  failures: number;
+  /** Told '' or the refusal as JSON. */
+  tell(refusal: string): void;
+}
+
 /** A slice, until all of its events are answered. */
 export interface Job {
   readonly program: Entry;

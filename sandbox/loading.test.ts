@@ -1,0 +1,83 @@
+// Programs that are loaded beside others that end their process: a death counts for what ran when it came, and for nothing that
+// only waited behind it.
+
+import { describe, expect, test } from 'vitest';
+import { LoadFailure, type Program, type Slice } from './index.ts';
+import { createPool } from './pool.ts';
+
+const LIMITS = {
+  timeout: 50,
+  memory: 64 << 20,
+  output: 1 << 20,
+  fan_out: 10,
+  logs: 1000,
+  load: 5000,
+  depth: 100,
+  deaths: 1000,
+};
+/** Nothing but SIGKILL ends it. */
+const ENDLESS = 'Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);';
+
+function program(body: string, parts: Partial<Program> & { readonly atLoad?: string } = {}): Program {
+  const { atLoad = '', ...rest } = parts;
+  const guest = `() => { ${atLoad} return (main) => { ${body} } }`;
+  return { guest, text: '', limits: LIMITS, heads: 'on_demand', ...rest };
+}
+
+const slice = (length: number): Slice => ({
+  length,
+  main: (i) => String(i),
+  second: () => null,
+  seconds: false,
+  head: () => '',
+  id: () => '',
+  time: () => 0,
+});
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+describe('a program that waits to be loaded behind a slice', () => {
+  test('loads, however often that slice ends the process', async () => {
+    await using pool = createPool({ children: 1 });
+    const bad = await pool.load(program(`if (main % 2 === 1) ${ENDLESS} return main`));
+    const poisoned = bad.run(slice(6));
+    const good = await Promise.all([1, 2, 3].map(() => pool.load(program('return main'))));
+    for (const one of good) expect((await one.run(slice(3))).answers).toEqual(numbers(3));
+    const { answers } = await poisoned;
+    const timeout = expect.objectContaining({ why: 'timeout' });
+    expect(answers).toEqual(['0', timeout, '2', timeout, '4', timeout]);
+  });
+
+  test('has its own time when its turn comes, and ends no process', async () => {
+    const said: string[] = [];
+    const log = { warn: (_: object, message: string) => void said.push(message) };
+    await using pool = createPool({ children: 1, spare: false, log });
+    const first = await pool.load(program('return main'));
+    await first.run(slice(1));
+    const before = pool.processes();
+    const running = first.run(slice(100));
+    const atLoad = 'let x = 0; for (let i = 0; i < 3e8; i++) x ^= i;'; // many looks of the watchdog long
+    const slow = await pool.load(program('return main', { atLoad }));
+    expect((await slow.run(slice(2))).answers).toEqual(numbers(2));
+    expect((await running).answers).toEqual(numbers(100));
+    expect(pool.processes()).toEqual(before);
+    expect(said).toEqual([]);
+  });
+});
+
+test('a slice that waits behind a program that ends the process while it is loaded is not blamed', async () => {
+  await using pool = createPool({ children: 1 });
+  const good = await pool.load(program('return main', { limits: { ...LIMITS, deaths: 0 } }));
+  await good.run(slice(1));
+  const hostile = pool.load(program('return main', { atLoad: ENDLESS, limits: { ...LIMITS, load: 50 } }));
+  const refused = expect(hostile).rejects.toBeInstanceOf(LoadFailure);
+  expect((await good.run(slice(10))).answers).toEqual(numbers(10));
+  expect(good.parked).toBe(null);
+  await refused;
+});
+
+test('a pool that has ended loads nothing', async () => {
+  const pool = createPool({ children: 1 });
+  await pool[Symbol.asyncDispose]();
+  await expect(pool.load(program('return main'))).rejects.toThrow('disposed');
+  expect(pool.processes()).toEqual([]);
+});
