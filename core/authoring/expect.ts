@@ -4,7 +4,7 @@
 
 import type { ErrorData } from '../errors.ts';
 import { canonical, isRow, type Json } from '../values.ts';
-import type { WrittenError, WrittenExpectation } from './test-file.ts';
+import type { WrittenError, WrittenExpectation } from './tests-file.ts';
 
 /** What became of the events of one test. */
 export interface Outcome {

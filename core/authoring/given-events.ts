@@ -8,7 +8,7 @@ import { isSluiceError } from '../errors.ts';
 import type { ChangeEvent, Op } from '../event.ts';
 import type { Finding } from '../manifest/finding.ts';
 import { isRow, type Row, unsafeNumber } from '../values.ts';
-import type { TestFile, WrittenEvent, WrittenTest } from './test-file.ts';
+import type { TestFile, WrittenEvent, WrittenTest } from './tests-file.ts';
 
 export interface Given {
   readonly events: readonly ChangeEvent[];

@@ -9,7 +9,7 @@ import { holdTracker } from '../key-order.ts';
 import type { Languages, LoadedTransform } from '../languages.ts';
 import type { TransformRule } from '../manifest/model.ts';
 import type { Sink, Transform, TransformResult, WriteResult } from '../plugin.ts';
-import type { WrittenInjection } from './test-file.ts';
+import type { WrittenInjection } from './tests-file.ts';
 
 export type TransformFault = Extract<WrittenInjection, { readonly transform: string }>;
 export type SinkFault = Extract<WrittenInjection, { readonly sink: string }>;

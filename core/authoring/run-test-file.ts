@@ -10,7 +10,7 @@ import { differences, type Outcome } from './expect.ts';
 import { givenEventsOf } from './given-events.ts';
 import { snapshotsOf } from './snapshots.ts';
 import type { Target } from './target.ts';
-import type { TestFile, WrittenTest } from './test-file.ts';
+import type { TestFile, WrittenTest } from './tests-file.ts';
 import { openTriedChain, type TriedChain, tryEvents } from './try-chain.ts';
 import { tryStream } from './try-stream.ts';
 

@@ -10,7 +10,7 @@ import { type Loaded, loadManifest } from '../manifest/load.ts';
 import type { Manifest, StreamConfig, TransformRule } from '../manifest/model.ts';
 import type { ResolvePlugin } from '../manifest/work.ts';
 import { loneRule } from './rule.ts';
-import type { TestFile } from './test-file.ts';
+import type { TestFile } from './tests-file.ts';
 
 /** A path as people read it: from where the verb runs, unless that leads out of there. */
 export function shownPath(path: string): string {

@@ -15,7 +15,7 @@ import type { Json } from '../values.ts';
 import type { Outcome } from './expect.ts';
 import { type Aim, faultyWrite, type SinkFault, type SinkRecord, type TransformFault, withFaults } from './inject.ts';
 import { givenEvents, givenSink } from './memory-plugin.ts';
-import type { WrittenInjection } from './test-file.ts';
+import type { WrittenInjection } from './tests-file.ts';
 
 /** Tries in a row that bring nothing forward, after which a stream is taken to wait for ever. */
 const PATIENCE = 25;

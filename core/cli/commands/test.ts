@@ -10,7 +10,7 @@ import { findTests } from '../../authoring/find-tests.ts';
 import { junitXml } from '../../authoring/junit.ts';
 import { type FileResult, runTestFile } from '../../authoring/run-test-file.ts';
 import { type Surroundings, surroundings, type Target, targetOf } from '../../authoring/target.ts';
-import { readTestFile } from '../../authoring/test-file.ts';
+import { readTestFile } from '../../authoring/tests-file.ts';
 import { sluiceError } from '../../errors.ts';
 import { renderFindings } from '../../manifest/frame.ts';
 import type { Finding } from '../../manifest/load.ts';
