@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BatchLimits, Context, EventBatch, Logger, Sink } from 'sluice/sdk';
+import { type BatchLimits, batchOfText, type Context, type EventBatch, type Logger, type Sink } from 'sluice/sdk';
 import type { SinkConfig, SourceConfig } from './config.ts';
 import type { FilePosition } from './position.ts';
 import { fileSink } from './sink.ts';
@@ -83,4 +83,20 @@ export async function readAll(
     steps.push({ position: item.position!, events: eventsOf(item.batch) });
   }
   return { events: steps.flatMap((step) => step.events), steps };
+}
+
+/** Rows without a key, as texts. */
+export function rowsOf(...texts: string[]): EventBatch {
+  return batchOfText({
+    length: texts.length,
+    bytes: texts.join('').length,
+    typed: true,
+    readAt: 0,
+    id: (i) => String(i),
+    op: () => 'c',
+    key: () => null,
+    source: () => ({ plugin: 'test', stream: 's', db: 'd', table: 't', snapshot: false, ts_ms: 0 }),
+    before: () => null,
+    after: (i) => texts[i]!,
+  });
 }

@@ -10,6 +10,7 @@ import { isSluiceError, type Json, type Logger, sluiceError } from 'sluice/sdk';
 import { notAFile, sinkFault } from './faults.ts';
 import { type OutputState, toState } from './output-state.ts';
 import { type Print, printOf, samePrint, TAIL } from './position.ts';
+import { lockSinkFile } from './sink-lock.ts';
 
 export interface Rotation {
   readonly size?: number;
@@ -34,6 +35,7 @@ class OutputFile implements Output {
   readonly #path: string;
   readonly #rotate: Rotation | undefined;
   readonly #log: Logger;
+  #lock: Disposable | null | undefined; // null: cannot be had here; undefined: not asked for yet
   #handle: FileHandle | undefined;
   #index = 0; // of the rotated file; 0 is `path` itself, or, with `rotate`, not known yet
   #length = -1; // -1: not known, the file's own length counts
@@ -104,6 +106,18 @@ class OutputFile implements Output {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+
+  // Before the first thing that changes a file; kept until the sink is disposed.
+  async #takeLock(): Promise<void> {
+    if (this.#lock !== undefined) return;
+    await mkdir(dirname(this.#path), { recursive: true });
+    this.#lock = lockSinkFile(this.#path);
+    if (this.#lock === null) {
+      this.#log.warn({}, 'no lock can be had beside the file: see to it that no other process writes it');
+    }
   }
 
   #file(index: number): string {
@@ -125,6 +139,7 @@ class OutputFile implements Output {
       this.#handle = handle.file;
       const stat = await this.#handle.stat();
       if (!stat.isFile()) throw notAFile(file, 'sink', stat.isDirectory());
+      await this.#takeLock();
       this.#ino = String((await this.#handle.stat({ bigint: true })).ino);
       if (this.#length < 0) this.#length = stat.size;
       if (stat.size < this.#length) throw this.#shorter();
@@ -140,6 +155,7 @@ class OutputFile implements Output {
   // To a saved state: files begun after it are removed, its own is cut back.
   async #goBack(state: OutputState): Promise<void> {
     try {
+      await this.#takeLock();
       const found = statSync(this.#file(state.index), { bigint: true, throwIfNoEntry: false });
       // An empty file in its place is a new one too, unless it is the very file of the checkpoint: that one was emptied.
       const isNew =
