@@ -245,12 +245,16 @@ export interface RefusalDetails {
 /**
  * From the compiled text to a body, which is run anew for each event (once with `state: keep`) and gives the function.
  * `values`: it takes the parsed row or event and gives a value, an array of them, or null or undefined.
- * `texts`: it takes JSON text and gives JSON text, for languages that keep the bytes of what they do not touch.
+ * `texts`: it takes JSON text and gives JSON text (several: an array of texts), for languages that keep the bytes of what they
+ * do not touch. Each text is parsed once to see that it is JSON, and put on one line; `sound` says that both are so for sure.
  */
 export type GuestLanguage = (
   text: string,
   host: LanguageHost,
-) => (() => unknown) | { readonly values: () => ValueFunction } | { readonly texts: () => TextFunction };
+) =>
+  | (() => unknown)
+  | { readonly values: () => ValueFunction }
+  | { readonly texts: () => TextFunction; readonly sound?: true };
 
 export interface GuestContext {
   readonly event: unknown;

@@ -232,8 +232,22 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const settle = (value: unknown, finish: Finish): Result | Promise<Result> =>
       value instanceof Promise ? later(value, finish) : finish(value);
 
+    const isSound = typeof made === 'object' && 'texts' in made && made.sound === true;
+    const breaks = /[\t\n\r]/g;
+    const hasBreaks = (text: string): boolean =>
+      indexOf(text, '\n', 0) >= 0 || indexOf(text, '\t', 0) >= 0 || indexOf(text, '\r', 0) >= 0;
+    const replaceBreaks = (text: string, by: string): string => text.replace(breaks, by);
     const textOf = (value: unknown, what: string): string => {
       if (typeof value !== 'string') throw host.refuse('output', `${what} is no JSON text`);
+      if (!isSound) {
+        try {
+          parse(value);
+        } catch (thrown) {
+          throw host.refuse('output', `${what} is no JSON: ${(thrown as Error).message}`);
+        }
+        // in JSON, tabs and line ends stand between values only; outside of the isolate, one text is one line
+        if (hasBreaks(value)) return textOf(replaceBreaks(value, ' '), what);
+      }
       if (options.scope !== 'value' && value[0] !== '{') throw host.refuse('output', `${what} must be an object`);
       return value;
     };

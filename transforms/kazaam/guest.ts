@@ -50,6 +50,6 @@ export function kazaamGuest(library: Library): GuestLanguage {
       if (result === 'null') return null;
       return result[0] === '[' ? arrayItems(result) : result;
     };
-    return { texts: () => run };
+    return { texts: () => run, sound: true };
   };
 }
