@@ -174,7 +174,6 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
   const plain = (js: string): Code => ({ js, kind: 'plain' });
   /** A value that passes a node as it is: evaluate() ends there once more. */
   const passed = ({ js, kind }: Code): Code => (kind === 'any' ? raw(js) : { js, kind });
-  const ended = ({ js, kind }: Code): string => (kind === 'any' || kind === 'raw' ? `norm(${js})` : js);
 
   function writeNode(node: JsonataNode, place: Place): Code {
     switch (node.type) {
@@ -208,6 +207,8 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
       case 'bind':
         return writeBind(node, place);
       case 'lambda':
+        // a tail call is made once its lambda has ended; a block around it would filter, group or keep what is not yet called
+        if (node.thunk === true) throw new NotCompiled('it filters, groups or keeps a tail call');
         return any(writeLambda(node, place));
       case 'function':
         return writeCall(node, place, null);
@@ -474,7 +475,7 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
     });
     const where: Place = { ...place, scope: own, body: inner };
     const tails = endsInCall(body);
-    const js = tails ? writeTail(body, where) : ended(passed(write(body, where)));
+    const js = writeTail(body, where, 0);
     const head = `(${params.join(', ')}) =>`;
     const code =
       inner.locals.length === 0 ? `${head} (${js})` : `${head} { let ${inner.locals.join(', ')}; return ${js}; }`;
@@ -487,19 +488,22 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
     if (node.type === 'block') return (node.expressions?.length ?? 0) > 0 && endsInCall(node.expressions!.at(-1)!);
     return false;
   }
-  /** A lambda's result, where a call is left to the caller. */
-  function writeTail(node: JsonataNode, place: Place): string {
-    if (!endsInCall(node)) return ended(passed(write(node, place)));
+  /** A lambda's result, where a call is left to the caller. `around`: the nodes it passes through, each of which ends it once more. */
+  function writeTail(node: JsonataNode, place: Place, around: number): string {
+    if (!endsInCall(node)) {
+      const { js, kind } = write(node, place);
+      return kind === 'any' ? `${'norm('.repeat(around)}${js}${')'.repeat(around)}` : js;
+    }
     if (node.type === 'condition') {
-      const no = node.else === undefined ? 'undefined' : writeTail(node.else, place);
-      return `(${test(write(node.condition!, place))} ? ${writeTail(node.then!, place)} : ${no})`;
+      const no = node.else === undefined ? 'undefined' : writeTail(node.else, place, around + 1);
+      return `(${test(write(node.condition!, place))} ? ${writeTail(node.then!, place, around + 1)} : ${no})`;
     }
     if (node.type === 'block') {
       const parts = node.expressions!;
       const scope = frameOf(place.scope, parts, place.body);
       const inner = { ...place, scope };
       const codes = parts.map((part, i) => {
-        if (i === parts.length - 1) return writeTail(part, inner);
+        if (i === parts.length - 1) return writeTail(part, inner, around + 1);
         const { js } = write(part, inner);
         if (part.type === 'bind') assigned(part, scope);
         return js;

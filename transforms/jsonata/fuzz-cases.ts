@@ -223,7 +223,19 @@ export function expressionOf(random: Random, size: number): string {
     const names = Array.from({ length: 1 + Math.floor(random() * most) }, () => `v${fresh++}`);
     const signature = random() < 0.04 ? pick(random, ['<x:x>', '<n-:n>', '<s:s>', '<a:x>']) : '';
     const params = signature === '' ? names : names.slice(0, 1);
-    return `function(${params.map((one) => `$${one}`).join(', ')})${signature}{ ${within(params, () => expression(half(n)))} }`;
+    return `function(${params.map((one) => `$${one}`).join(', ')})${signature}{ ${within(params, () => (random() < 0.8 ? expression(half(n)) : tailOf(half(n))))} }`;
+  }
+  /** What a lambda may end in besides: a call that is piped into, kept, filtered or grouped, and `$sort` with a function. */
+  function tailOf(n: number): string {
+    const kind = random();
+    if (kind < 0.35)
+      return `${expression(half(n))} ~> $${pick(random, ['map', 'filter', 'map'])}(${random() < 0.8 ? lambda(half(n), 2) : '$spread'})`;
+    if (kind < 0.5) return `$sort(${expression(half(n))}, ${lambda(half(n), 2)})`;
+    const call = callOf(half(n));
+    if (kind < 0.6) return `(${expression(half(n))}; ${call})`;
+    if (kind < 0.7) return `(${expression(half(n))} ? ${call} : (${expression(half(n))}))`;
+    if (kind < 0.75) return `(${call}){"k": ${expression(half(n))}}`;
+    return `(${call})${pick(random, ['[]', '[0]', '[-1]', '[1]', '[true]'])}`;
   }
   function blockOf(n: number): string {
     const own: string[] = [];

@@ -27,6 +27,12 @@ const order = {
 };
 const orders = batchOf([eventOf(7, { after: order })]);
 
+/** The rows and the failures that a lane gives. */
+async function outcome(code: string, lane: 'fast' | 'reference'): Promise<[unknown, unknown]> {
+  const result = await run(code, orders, jsonata({ config: { lane } }));
+  return [rowsOf(result), failuresOf(result)];
+}
+
 describe('results', () => {
   test('an object is the new row', async () => {
     const result = await run('{ "id": id, "total": $sum(items.(price * qty)) }', orders, jsonata());
@@ -141,6 +147,53 @@ describe('lanes', () => {
       { n: 1_250_025_000 },
     ]);
     expect(made.lane()).toEqual({ name: 'compiled', events: 1, deopts: 0 });
+  });
+
+  test('a tail call that is kept, filtered or grouped is left to the interpreted lane', async () => {
+    const codes = [
+      '{ "r": $map([1], function($v) { ($filter([$v], function($w) { $w > 0 }))[] }) }',
+      '{ "r": $map([1], function($v) { ($string($v))[0] }) }',
+      '{ "r": $map([1, 2], function($v) { (1; ($string($v))[]) }) }',
+      '{ "r": $map([1], function($v) { true ? ($string($v))[0] : 2 }) }',
+    ];
+    const why = expect.stringMatching(/tail call/) as string;
+    for (const code of codes) {
+      await using made = await transform(code, jsonata());
+      expect([code, made.lane()]).toEqual([code, { name: 'interpreted', why, events: 0, deopts: 0 }]);
+      expect([code, await outcome(code, 'fast')]).toEqual([code, await outcome(code, 'reference')]);
+    }
+    expect(await outcome(codes[0]!, 'fast')).toEqual([[{ r: [1] }], []]);
+  });
+
+  test('a tail call that is grouped may come out as a function, and is refused as one', async () => {
+    const code = '{ "r": $map([1], function($v) { ($string($v)){ "a": $ } }) }';
+    for (const lane of ['fast', 'reference'] as const) {
+      const result = await run(code, orders, jsonata({ config: { lane } }));
+      expect(result.failed[0]!.error.message).toBe('the result holds a function');
+    }
+  });
+
+  test('$sort with a function as a tail call fails in every lane, as it does in the library', async () => {
+    const sort = '$sort([3, 1, 2], function($l, $r) { $l > $r })';
+    const bodies = [sort, `(1; ${sort})`, `true ? ${sort} : 2`, '$by([3, 1, 2], function($l, $r) { $l > $r })'];
+    for (const body of bodies) {
+      const code = `( $by := $sort; { "r": $map([1, 2], function($x) { ${body} }) } )`;
+      const fast = await outcome(code, 'fast');
+      expect(fast).toEqual([[], [[0, 'E_TRANSFORM_RUNTIME']]]);
+      expect(fast).toEqual(await outcome(code, 'reference'));
+    }
+    expect(await outcome(`{ "r": ${sort} }`, 'fast')).toEqual([[{ r: [1, 2, 3] }], []]);
+  });
+
+  test('a function’s body takes its sequence apart once, and once more for each block around it', async () => {
+    const bodies = ['[[]] ~> $map(function($v) { $v })', '1 ~> $map(function($v) { $spread([]) })'];
+    bodies.push(...bodies.map((body) => `(${body})`), ...bodies.map((body) => `false ? $count(1) : ((${body}))`));
+    for (const body of bodies) {
+      const code = `{ "r": $map(1, function($w) { ${body} }), "f": $type((function($w) { ${body} })(1)) }`;
+      await using made = await transform(code, jsonata());
+      expect([code, made.lane()!.name]).toEqual([code, 'compiled']);
+      expect([code, await outcome(code, 'fast')]).toEqual([code, await outcome(code, 'reference')]);
+    }
   });
 
   test('endless work is stopped at its time limit, and the next event is answered', async () => {

@@ -74,12 +74,21 @@ function givesFunctions(tree: JsonataNode, isFunction: (name: string) => boolean
           harmless.add(arg);
         });
     }
+    // what a block filters or groups may be a tail call that was not made: a lambda of the library's own
+    if (node.type === 'block' && (node.predicate !== undefined || node.group !== undefined) && endsInThunk(node))
+      return true;
     if (harmless.has(node)) continue;
     if (node.type === 'variable' ? isFunction(String(node.value)) : FUNCTIONS.includes(node.type)) {
       if (node.thunk !== true) return true;
     }
   }
   return false;
+}
+
+function endsInThunk(node: JsonataNode | undefined): boolean {
+  if (node?.type === 'block') return endsInThunk(node.expressions?.at(-1));
+  if (node?.type === 'condition') return endsInThunk(node.then) || endsInThunk(node.else);
+  return node?.thunk === true;
 }
 
 /** Whether an expression has a variable of its own by this name. */

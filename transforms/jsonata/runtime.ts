@@ -520,6 +520,8 @@ export function runtime(lib: Library) {
         const checked = sig === undefined ? args : sig.validate(args, context);
         result = (raw ?? (f as Compiled)).apply(context, checked);
       } else if (isDefinition(f)) {
+        // its arguments are not wrapped there, and $sort calls its comparator as a function of JavaScript's
+        if (f.implementation === fn['sort'] && args[1] !== undefined) throw deopt;
         result = applyDefinition(f, args, context);
       } else {
         throw deopt; // the library trips over itself there
