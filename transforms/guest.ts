@@ -17,7 +17,7 @@ export interface BridgeOptions {
 export function bridge(language: GuestLanguage, options: BridgeOptions): GuestProgram {
   return (text: string, host: GuestHost): GuestRun => {
     const { parse, stringify } = JSON;
-    const { keys, freeze, getPrototypeOf, getOwnPropertyDescriptor } = Object;
+    const { keys, freeze, getPrototypeOf, getOwnPropertyDescriptor, getOwnPropertyNames } = Object;
     const isArray = Array.isArray;
     // taken once: a look-up of a method in the frozen realm is a slow one each time
     const indexOf = Function.prototype.call.bind(String.prototype.indexOf) as (
@@ -27,8 +27,30 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     ) => number;
     const finite = Number.isFinite;
     const objectPrototype = Object.prototype;
+    const { iterator } = Symbol;
     type Handler = (input: unknown, ctx: object) => unknown;
     type Result = null | string | string[];
+
+    // By prototype: what the built-in objects are called, and the functions that give their results one by one.
+    const builtIns = new Map<object, string>();
+    for (const room of [globalThis, typeof Intl === 'object' ? Intl : {}]) {
+      for (const name of getOwnPropertyNames(room)) {
+        const made = (room as Record<string, unknown>)[name];
+        const proto = typeof made === 'function' ? (made.prototype as unknown) : null;
+        if (typeof proto === 'object' && proto !== null && proto !== objectPrototype) builtIns.set(proto, name);
+      }
+    }
+    const generators = [function* () {}, async function* () {}].map((made) => getPrototypeOf(made) as object);
+    builtIns.set((generators[0] as { prototype: object }).prototype, 'Generator');
+    builtIns.set((generators[1] as { prototype: object }).prototype, 'AsyncGenerator');
+    const builtInOf = (value: object): string | undefined => {
+      let proto = getPrototypeOf(value) as object | null;
+      for (; proto !== null && proto !== objectPrototype; proto = getPrototypeOf(proto) as object | null) {
+        const name = builtIns.get(proto);
+        if (name !== undefined) return name;
+      }
+      return undefined;
+    };
 
     const { refuse, reseed, deopt } = host;
     const made = language(text, { refuse, reseed, deopt });
@@ -37,6 +59,8 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       const found = body();
       if (typeof found !== 'function')
         throw host.refuse('shape', 'the module has no `export default` that is a function');
+      if (generators.includes(getPrototypeOf(found) as object))
+        throw host.refuse('shape', 'the default export is a generator function: return an array instead of yielding');
       return found;
     };
     const kept = handlerOf();
@@ -95,29 +119,44 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
             ? 'an object of another kind'
             : typeof value;
 
-    // NaN and Infinity become null in JSON: looked for only where the text holds a null. Plain objects are walked, which is
-    // all but free; anything with a toJSON is written once more, with an eye on each value.
-    const lossy = (value: object, slow: () => boolean): boolean => {
+    // What JSON writes as something else: NaN and Infinity (null), and most built-in objects (`{}`, or an object of numbers). The text
+    // tells where that may be; then plain objects are walked, which is all but free. Where there is more than these, the value is
+    // written once more, with an eye on each part of it.
+    const suspectText = (text: string): boolean =>
+      indexOf(text, 'null', 0) >= 0 || indexOf(text, '{}', 0) >= 0 || indexOf(text, '{"0":', 0) >= 0;
+    const suspect = (value: object): boolean => {
       const proto = getPrototypeOf(value) as unknown;
-      if (proto !== objectPrototype && proto !== null && !isArray(value)) return slow();
+      if (proto !== objectPrototype && proto !== null && !isArray(value)) return true;
       for (const name in value) {
         const item = (value as Record<string, unknown>)[name];
         if (typeof item === 'number') {
           if (!finite(item)) return true;
         } else if (typeof item === 'object') {
-          if (item !== null && lossy(item, slow)) return true;
+          if (item !== null && suspect(item)) return true;
         } else if (typeof item === 'function' && name === 'toJSON') {
-          return slow();
+          return true;
         }
       }
       // not enumerable, and yet JSON.stringify would call it
-      return getOwnPropertyDescriptor(value, 'toJSON') !== undefined && slow();
+      return getOwnPropertyDescriptor(value, 'toJSON') !== undefined;
     };
-    const lossySlow = (root: unknown): boolean => {
-      let found = false;
+    const aKind = (kind: string): string => `${indexOf('AEIO', kind[0]!, 0) >= 0 ? 'an' : 'a'} ${kind}`;
+    const lostIn = (root: object): string | null => {
+      let found: string | null = null;
+      const number = 'NaN, Infinity or an invalid date';
       stringify(root, function (this: Record<string, unknown>, name: string, value: unknown) {
-        if (typeof value === 'number' && !finite(value)) found = true;
-        if (value === null && this[name] instanceof Date) found = true;
+        if (typeof value === 'number') {
+          if (!finite(value)) found ??= number;
+        } else if (value === null) {
+          if (this[name] instanceof Date) found ??= number;
+        } else if (typeof value === 'object' && !isArray(value)) {
+          const kind = builtInOf(value);
+          if (kind === 'Number') {
+            if (!finite(Number(value))) found ??= number;
+          } else if (kind !== undefined && kind !== 'String' && kind !== 'Boolean') {
+            found ??= name === '' ? aKind(kind) : `${aKind(kind)} in "${name}"`;
+          }
+        }
         return value;
       });
       return found;
@@ -125,15 +164,11 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
 
     const write = (value: unknown): string => {
       let text: string | undefined;
-      let lost = false;
+      let lost: string | null = null;
       try {
         text = stringify(value);
-        lost =
-          typeof value === 'object' &&
-          value !== null &&
-          text !== undefined &&
-          indexOf(text, 'null', 0) >= 0 &&
-          lossy(value, () => lossySlow(value));
+        if (text !== undefined && typeof value === 'object' && value !== null && suspectText(text) && suspect(value))
+          lost = lostIn(value);
       } catch (thrown) {
         // V8 throws a RangeError for both: no stack left, and a text longer than it can hold
         if (thrown instanceof RangeError && indexOf(String(thrown.message), 'call stack', 0) >= 0)
@@ -144,26 +179,26 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       if (text === undefined) throw host.refuse('output', `the result is no JSON, but ${kindOf(value)}`);
       if (typeof value === 'number' && !finite(value))
         throw host.refuse('output', `the result is ${value}, which JSON cannot say`);
-      if (lost) throw host.refuse('output', 'the result holds NaN, Infinity or an invalid date, which JSON cannot say');
+      if (lost !== null) throw host.refuse('output', `the result holds ${lost}, which JSON cannot say`);
       return text;
     };
 
-    const row = (value: unknown, what: string): string => {
-      if (typeof value !== 'object' || value === null || isArray(value)) {
-        throw host.refuse('output', `${what} must be a row (an object), and is ${kindOf(value)}`);
-      }
+    // A class of the author's is a row of its fields; what is built in, or gives its parts one by one, is none. (A Proxy is what it
+    // says it is.)
+    const asObject = (value: unknown, what: string, wanted: string): object => {
+      if (typeof value !== 'object' || value === null || isArray(value))
+        throw host.refuse('output', `${what} must be ${wanted} (an object), and is ${kindOf(value)}`);
       const proto = getPrototypeOf(value) as object | null;
-      if (proto !== objectPrototype && proto !== null) {
-        if (
-          value instanceof Map ||
-          value instanceof Set ||
-          value instanceof Promise ||
-          value instanceof RegExp ||
-          value instanceof Error
-        ) {
-          throw host.refuse('output', `${what} must be a row (a plain object), and is a ${proto.constructor.name}`);
-        }
-      }
+      const kind = proto === objectPrototype || proto === null ? undefined : builtInOf(value);
+      if (kind !== undefined)
+        throw host.refuse('output', `${what} must be ${wanted} (a plain object), and is ${aKind(kind)}`);
+      if (iterator in value)
+        throw host.refuse('output', `${what} must be ${wanted}, and is something to iterate over: return an array`);
+      return value;
+    };
+
+    const row = (value: unknown, what: string): string => {
+      asObject(value, what, 'a row');
       const text = write(value);
       if (text[0] !== '{')
         throw host.refuse('output', `${what} must be a row (an object), and is written as another kind of JSON`);
@@ -187,10 +222,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const OPS = 'curdtms';
     const KNOWN = ['id', 'op', 'key', 'before', 'after', 'source', 'transaction', 'headers'];
     const event = (value: unknown, what: string): string => {
-      if (typeof value !== 'object' || value === null || isArray(value)) {
-        throw host.refuse('output', `${what} must be an event (an object), and is ${kindOf(value)}`);
-      }
-      const { before, after, ...head } = value as Record<string, unknown>;
+      const { before, after, ...head } = asObject(value, what, 'an event') as Record<string, unknown>;
       for (const name of keys(head)) {
         if (!KNOWN.includes(name)) throw host.refuse('output', `${what} has the field "${name}", which no event has`);
       }
@@ -211,6 +243,10 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       const now = after === undefined || after === null ? '' : row(after, '`after`');
       if ((op === 'c' || op === 'u' || op === 'r') && now === '')
         throw host.refuse('output', `${what} has op ${op} and no \`after\``);
+      if (op === 'd' && now !== '') {
+        const mend = "return { ...event, op: 'd', before: event.after, after: null }";
+        throw host.refuse('output', `${what} has op d and an \`after\`, which no delete has: ${mend}`);
+      }
       return `${write(head)}\t${old}\t${now}`;
     };
 

@@ -12,6 +12,7 @@ export function readCommonjs(source: string): Form {
   return {
     imports: requiredBy(parse(source, 'commonjs') as unknown as Node),
     hasDefault: true,
+    generator: null,
     names: null,
     changed: null,
     script: (number) => `(function(module,exports,require,global){\n${code}\n})\n//# sourceURL=sluice-module:${number}`,
@@ -24,6 +25,7 @@ export function readJson(source: string): Form {
   return {
     imports: [],
     hasDefault: true,
+    generator: null,
     names: null,
     changed: null,
     script: (number) =>

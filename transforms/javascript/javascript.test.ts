@@ -302,3 +302,10 @@ describe('modules', () => {
     );
   });
 });
+
+test('a helper is named as the transform is: by its whole path, where the transform has one', async () => {
+  const source = "import { deep } from './h.js';\nexport default (row) => deep(row)";
+  writeFileSync(join(folder, 'h.js'), 'export const deep = (row) => row.gone.x;\n');
+  const result = await run(source, batchOfIds(1), { dir: folder, file: join(folder, 'transform.js') });
+  expect(result.failed[0]!.error.at).toMatchObject({ file: join(folder, 'h.js'), line: 1 });
+});

@@ -68,7 +68,7 @@ interface Found {
 
 type Refuse = (code: 'E_TRANSFORM_SYNTAX' | 'E_TRANSFORM_PACKAGE', message: string, fix?: string) => SluiceError;
 
-/** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_PACKAGE, with the place in the author's file or in the package's */
+/** @throws SluiceError E_TRANSFORM_SYNTAX, E_TRANSFORM_LOAD or E_TRANSFORM_PACKAGE, with the place in the author's file or in the package's */
 export function compileModules(input: ModulesSource): JoinedModules {
   const modules: Module[] = [];
   const numbers = new Map<string, number>();
@@ -184,6 +184,14 @@ export function compileModules(input: ModulesSource): JoinedModules {
       message: 'the module has no `export default`',
       fix: 'export the function: `export default (row, ctx) => ({ ...row })`',
       at: place(0, 1, 1),
+    });
+  }
+  const { generator } = modules[0]!.form;
+  if (generator !== null) {
+    throw sluiceError('E_TRANSFORM_LOAD', {
+      message: 'the default export is a generator function, and its results would not be taken one by one',
+      fix: 'return an array of rows instead of yielding them',
+      at: place(0, generator.line, generator.column),
     });
   }
   link(0, input.dir);
@@ -320,10 +328,11 @@ function isTypescript(file: string): boolean {
   return /^\.[mc]?ts$/.test(extname(file));
 }
 
-// Another module is named as its importer would name it, never by a path of this machine.
+// Another module is named as the transform is: from where its file is named from.
 function displayName(input: ModulesSource, path: string): string {
-  const base = isAbsolute(input.file) ? '' : dirname(input.file);
+  if (isAbsolute(input.file)) return path;
+  const base = dirname(input.file);
   const name = relative(input.dir, path).replaceAll('\\', '/');
-  if (base === '' || base === '.') return name;
+  if (base === '.') return name;
   return name.startsWith('../') ? posix.join(base, name) : `${base}/${name}`;
 }

@@ -5,6 +5,7 @@
 import { Script } from 'node:vm';
 import type * as Acorn from 'acorn';
 import { type Changed, changedLater } from './bindings.ts';
+import { generatorByDefault, type Place } from './generators.ts';
 import type { Names, Wanted } from './linking.ts';
 
 export interface Finding {
@@ -37,6 +38,8 @@ export interface Import {
 export interface Form {
   readonly imports: readonly Import[];
   readonly hasDefault: boolean;
+  /** The default export is a generator function, which stands here. */
+  readonly generator: Place | null;
   /** null: CommonJS, whose names are known only once it has run. */
   readonly names: Names | null;
   /** An export that a function changes later: whoever imports it would keep the first value. */
@@ -169,6 +172,7 @@ export function rewriteModule(source: string): Form {
   return {
     imports,
     hasDefault: exports.has('default'),
+    generator: generatorByDefault(tree),
     names: { exports, stars, wanted },
     changed: changedLater(tree, exported),
     script: (number, imported) =>
