@@ -70,15 +70,43 @@ export interface CheckResult {
 
 /** What a source gives: a batch and where to resume after it, or a part of a transaction that is not finished yet. */
 export type SourceItem<P extends Json = Json> =
-  | { readonly batch: EventBatch; readonly position: P; readonly open?: undefined; readonly phase?: Phase }
-  | { readonly batch: EventBatch; readonly open: true; readonly position?: undefined; readonly phase?: Phase };
+  | ({ readonly batch: EventBatch; readonly position: P; readonly open?: undefined } & SourceNews)
+  | ({ readonly batch: EventBatch; readonly open: true; readonly position?: undefined } & SourceNews);
+
+/** What an item says besides its events. `taken` and `parked` stand in items with a position only: they hold from it on. */
+export interface SourceNews {
+  readonly phase?: Phase;
+  /** The number of the last request whose effect this position holds: read again from here, it need not be asked again. */
+  readonly taken?: number;
+  /** All tables that are parked at this position; absent: the same as before. */
+  readonly parked?: readonly ParkedTable[];
+}
 
 export type Phase = 'snapshot' | 'streaming';
 
-export type SourceRequest =
-  | { readonly type: 'snapshot'; readonly table?: string; readonly where?: string }
+/** A table whose changes do not enter any more, until a `resume` begins it again with a snapshot. */
+export interface ParkedTable {
+  readonly table: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+/**
+ * What a running source is asked to do. It answers in the stream: an item with `taken: number`, whose position holds the effect
+ * (which snapshots are still to be done, which tables are parked). Until that item is covered by a checkpoint the same
+ * request may come again, after a crash or a lost connection, so the second time it must change nothing.
+ */
+export type SourceRequest = { readonly number: number } & (
+  | {
+      /** Reads a table (none: all) again, in chunks, while streaming goes on. `where` is SQL of the source. */
+      readonly type: 'snapshot';
+      readonly table?: string;
+      readonly where?: string;
+    }
   | { readonly type: 'park'; readonly table: string; readonly reason: string }
-  | { readonly type: 'resume'; readonly table: string };
+  | { readonly type: 'resume'; readonly table: string }
+);
 
 export interface Source<P extends Json = Json> extends AsyncDisposable {
   /**
@@ -89,6 +117,10 @@ export interface Source<P extends Json = Json> extends AsyncDisposable {
   read(from: P | null, signal: AbortSignal): AsyncIterable<SourceItem<P>>;
   /** Everything up to `position` is durable here: the upstream may forget it. Cumulative, in order (invariant 1). */
   ack(position: P): Promise<void>;
+  /**
+   * Called while read() runs. Absent: the source knows no requests, and the verbs say so.
+   * @throws SluiceError E_REQUEST_FAILED when it cannot be done (no such table, it is not parked): that is the verb's answer
+   */
   control?(request: SourceRequest): Promise<void>;
 }
 

@@ -267,12 +267,14 @@ describe('a snapshot', () => {
       for (let i = 0; i < batch.length; i++) ids.push(batch.id(i));
       if (batch.length > 0 && ids.length === rows) {
         expect(phase).toBe('snapshot');
-        await source.control!({ type: 'snapshot', table: 'O' });
+        await source.control!({ number: 1, type: 'snapshot', table: 'O' });
       }
       if (ids.length === 2 * rows) abort.abort();
     }
     expect(new Set(ids).size).toBe(2 * rows);
-    await expect(source.control!({ type: 'snapshot', table: 'p' })).rejects.toMatchObject({ code: 'E_REQUEST_FAILED' });
+    await expect(source.control!({ number: 1, type: 'snapshot', table: 'p' })).rejects.toMatchObject({
+      code: 'E_REQUEST_FAILED',
+    });
   });
 
   test('of a table that is added to `tables` later is taken then', async () => {
