@@ -19,6 +19,7 @@ export type {
   SourceInfo,
   Unreadable,
 } from './event.ts';
+export { fileIdentity } from './file-identity.ts';
 export { changedKeyOfText, isWholeBeforeText } from './images.ts';
 export type { HoldTracker } from './key-order.ts';
 export { allOk, holdTracker, inKeyOrder, keyTexts } from './key-order.ts';

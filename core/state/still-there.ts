@@ -1,9 +1,8 @@
 // Sees that files which are held open still stand where others look for them. A file that was deleted or replaced can be written
 // to for ever, and everything in it is lost; a lock on it locks nobody out.
-// It looks by name only: opening one of these files here, and closing it, would drop this process's locks on it.
 
-import { statSync } from 'node:fs';
 import { sluiceError } from '../errors.ts';
+import { fileIdentity } from '../file-identity.ts';
 
 export interface StillThere {
   /** Watches the file that stands there now. Returns what ends it. */
@@ -17,12 +16,12 @@ export function stillThere(): StillThere {
   let gone: Error | null = null;
   return {
     watch(path) {
-      files.set(path, identity(path) ?? '');
+      files.set(path, fileIdentity(path) ?? '');
       return () => files.delete(path);
     },
     check() {
       for (const [path, was] of files) {
-        if (gone === null && identity(path) !== was) {
+        if (gone === null && fileIdentity(path) !== was) {
           gone = sluiceError('E_STATE_GONE', {
             message: `${path} was deleted or replaced while it was open: what is written to it is lost`,
             permanent: true,
@@ -32,9 +31,4 @@ export function stillThere(): StillThere {
       if (gone !== null) throw gone;
     },
   };
-}
-
-function identity(path: string): string | null {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev} ${found.ino}`;
 }

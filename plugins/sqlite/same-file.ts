@@ -1,9 +1,7 @@
 // Sees that the database file which is held open still stands at its path. One that was deleted or replaced can be read and
 // written for ever, and nobody else sees any of it.
-// It looks by name only: opening the file here, and closing it, would drop all of this process's locks on it.
 
-import { statSync } from 'node:fs';
-import { type SluiceError, sluiceError } from 'sluice/sdk';
+import { fileIdentity, type SluiceError, sluiceError } from 'sluice/sdk';
 
 export interface SameFile {
   /** Keeps which file stands there, the first time that one does. */
@@ -17,10 +15,10 @@ export function sameFile(path: string, code: 'E_SOURCE_READ' | 'E_SINK_WRITE'): 
   let gone: SluiceError | null = null;
   return {
     keep() {
-      kept ??= identity(path);
+      kept ??= fileIdentity(path);
     },
     check() {
-      if (gone === null && kept !== null && identity(path) !== kept) gone = goneError(path, code);
+      if (gone === null && kept !== null && fileIdentity(path) !== kept) gone = goneError(path, code);
       if (gone !== null) throw gone;
     },
   };
@@ -34,9 +32,4 @@ function goneError(path: string, code: 'E_SOURCE_READ' | 'E_SINK_WRITE'): Sluice
     at: { file: path },
     permanent: true,
   });
-}
-
-function identity(path: string): string | null {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev} ${found.ino}`;
 }
