@@ -20,6 +20,7 @@ export type {
   Unreadable,
 } from './event.ts';
 export { fileIdentity } from './file-identity.ts';
+export { tryLockFile } from './file-lock.ts';
 export { changedKeyOfText, isWholeBeforeText } from './images.ts';
 export type { HoldTracker } from './key-order.ts';
 export { allOk, holdTracker, inKeyOrder, keyTexts } from './key-order.ts';

@@ -1,18 +1,15 @@
-// The lock of a stream: an exclusive transaction, held open, on a small SQLite file of its own beside the state store.
-// It is the operating system's lock (fcntl), which is freed when its process ends, by SIGKILL too; Node has no other.
+// The lock of a stream: the lock (../file-lock.ts) of a small file of its own beside the state store.
 // It is held by the engine's own thread and not by the store's worker: if that worker died, the lock must not go with it
-// while the engine is still writing. The file stays when the lock is freed: removing it would race with the next holder.
+// while the engine is still writing.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sluiceError } from '../errors.ts';
+import { tryLockFile } from '../file-lock.ts';
 import { privateFile } from './private-file.ts';
 import { isBusy, stateError } from './sqlite-errors.ts';
-
-// Held here as well as by the holder: a connection that is garbage-collected closes, and would free its lock in silence.
-const held = new Set<DatabaseSync>();
 
 /** How long somebody else may have it before it counts as held, in ms: a look of isLocked() takes it for an instant. */
 const PATIENCE = 300;
@@ -27,7 +24,7 @@ export async function lockStream(store: string, stream: string): Promise<AsyncDi
       return {
         file,
         async [Symbol.asyncDispose]() {
-          if (held.delete(lock)) lock.close(); // closing rolls back the empty transaction, which frees the lock
+          lock[Symbol.dispose]();
         },
       };
     }
@@ -61,17 +58,11 @@ export function lockedError(stream: string, pid?: number) {
   });
 }
 
-function tryLock(file: string, store: string): DatabaseSync | null {
-  let db: DatabaseSync | undefined;
+function tryLock(file: string, store: string): Disposable | null {
   try {
     privateFile(file, store);
-    db = new DatabaseSync(file, { timeout: 0 });
-    db.exec('pragma journal_mode = memory; begin exclusive'); // nothing is ever written: no journal beside it
-    held.add(db);
-    return db;
+    return tryLockFile(file);
   } catch (error) {
-    db?.close();
-    if (isBusy(error)) return null;
     throw stateError(error, 'open');
   }
 }
