@@ -58,11 +58,24 @@ export function patternOf(written: string): Pattern {
   }
 }
 
-// What a name ends with when its value is a secret, whatever else it is.
-const SECRET_NAME =
-  /(?:password|passwd|pwd|passphrase|secret|token|apikey|accesskey|privatekey|authorization|credentials?|cookie|ssn|cvv|cvc)$/;
+// What a name ends with when its value is a secret, whatever else it is; one or many, as a hash, as a key.
+const SECRET_NAME = new RegExp(
+  `(?:${[
+    'password|passwd|passwort|pwd|passphrase|passcode|secret|token|jwt|credential|cookie|authorization|mnemonic',
+    '(?:api|access|private|signing|encryption|master|ssh|auth)key|seedphrase|sessionid',
+    'ssn|socialsecurity(?:number)?|cvv2?|cvc2?|securitycode|(?:pin|otp|mfa|totp)code',
+  ].join('|')})s?(?:hash|hashed|digest|salt|encrypted|plain|text|value|key|old|new|\\d+)*(?:e?s)?$`,
+);
+// Short ones, as a word of their own: not in `passenger`, `compass` or `spin`.
+const SECRET_WORD = /^(?:pass|pins?|otps?|totp|puk)$/;
 
-/** True for `password`, `apiToken`, `client_secret`, `Set-Cookie`; not for `token_count`. */
+/** True for `password`, `apiToken`, `client_secrets`, `passwordHash`, `Set-Cookie`, `card_pin`; not for `token_count`. */
 export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name.toLowerCase().replaceAll(/[_\-.\s]/g, ''));
+  const words = name
+    .replaceAll(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter(Boolean);
+  const last = words.at(-1)?.replace(/\d+$/, '') ?? '';
+  return SECRET_NAME.test(words.join('')) || SECRET_WORD.test(last);
 }

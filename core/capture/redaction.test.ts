@@ -54,14 +54,39 @@ describe('a marked column', () => {
     expect((after as { name: string }).name !== 'Jane').toBe(marked);
   });
 
-  it('keeps kinds: numbers are numbers, null is null, nested values keep their shape', () => {
-    const after = redact(envelope({ after: { x: { a: [12, 'ab', null, true], b: 1.5 } } }), { columns: ['x'] })[
+  it('keeps kinds: numbers are numbers, null is null, below a path of stars nested values keep their shape', () => {
+    const after = redact(envelope({ after: { x: { a: [12, 'ab', null, true], b: 1.5 } } }), { paths: ['x.*'] })[
       'after'
     ];
     expect(after).toEqual({
       x: { a: [expect.any(Number), expect.stringMatching(/^[a-z]{2}$/), null, false], b: expect.any(Number) },
     });
     expect(JSON.stringify(after)).not.toMatch(/12|"ab"|1\.5/);
+  });
+
+  it('hides the keys of its objects too, each as one of its own', () => {
+    const phones = { 'jane.doe': { home: '0151 123' }, 4711: 1, a: 2, b: 3, c: 4, d: 5, e: 6, f: 7 };
+    const after = redact(envelope({ after: { phones, note: 'of jane.doe, 4711' } }), { columns: ['phones'] })['after'];
+    expect(JSON.stringify(after)).not.toMatch(/jane|home|0151|4711|"a"/);
+    expect(Object.keys((after as { phones: object }).phones)).toHaveLength(8);
+  });
+
+  it('is found however its name is written', () => {
+    const row = { name: 'Jane', Street: 'Side Road', items: [{ Note: 'ring twice' }] };
+    const out = redact(envelope({ after: row }), {
+      columns: ['NAME', 'Public.Orders.street'],
+      paths: ['Items.*.note'],
+    });
+    expect(JSON.stringify(out)).not.toMatch(/Jane|Side Road|ring twice/);
+  });
+
+  it('of two or three characters is no whole value elsewhere either, and the envelope stays', () => {
+    const row = { code: 'u', pin: 123, short: 'JD', a: 'JD', b: 123, c: 'JD and 123', d: { JD: 1 }, e: 'u' };
+    const out = redact(envelope({ after: row }), { columns: ['code', 'short', 'pin'] });
+    const after = out['after'] as typeof row;
+    expect(out).toMatchObject({ op: 'u', source });
+    expect([after.a, after.b, after.c, after.e]).toEqual([after.short, after.pin, 'JD and 123', 'u']);
+    expect([after.a === 'JD', after.b === 123, Object.hasOwn(after.d, 'JD')]).toEqual([false, false, false]);
   });
 });
 
@@ -76,6 +101,42 @@ it('finds paths, and JSON that stands as text', () => {
   expect(out['after']).toMatchObject({ address: { city: 'X' } });
   expect(JSON.stringify(out)).not.toMatch(/Side Road|n1|ring twice/);
   expect((out['after'] as { payload: string }).payload).toContain('Main Street 5');
+});
+
+describe('a value that was taken out', () => {
+  const name = 'Müller "Jo" \\ Söhne\n';
+  const ascii = (text: string): string =>
+    text.replaceAll(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  const json = JSON.stringify({ who: name, list: [{ [name]: 1 }] });
+
+  it.each([
+    ['in JSON as text', json],
+    ['in JSON as text, in ASCII', ascii(json)],
+    ['in JSON as text within JSON as text', JSON.stringify({ payload: ascii(json) })],
+    ['in a line of a log that holds JSON', `sent ${ascii(json)} to them`],
+    ['in a line of a log that holds JSON twice', `sent ${JSON.stringify(ascii(json))} to them`],
+    ['in a URL', `https://example.org/?q=${encodeURIComponent(name)}`],
+    ['as base64', Buffer.from(name).toString('base64')],
+  ])('does not stand %s', (_, text) => {
+    const after = redact(envelope({ after: { name, text } }), { columns: ['name'] })['after'] as { text: string };
+    const decoded = after.text
+      .replaceAll(/\\+u([0-9a-f]{4})/gi, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+      .replaceAll('\\', '');
+    const forms = [decoded, decodeURIComponent(after.text), Buffer.from(after.text, 'base64').toString()];
+    expect(forms.filter((form) => /[Mm]üller|S(?:ö|\u00f6)hne/.test(form))).toEqual([]);
+    expect(after.text).not.toBe(text);
+    if (/^[[{]/.test(text)) expect(() => JSON.parse(after.text) as unknown).not.toThrow();
+  });
+
+  it('does not stand as a number that no double holds, nor a card that is one', () => {
+    const text = envelope({ after: {} }).replace(
+      '"after":{}',
+      '"after":{"n":12345678901234567890,"m":12345678901234567890,"card":6011000990139424000}',
+    );
+    const marked = redactionOf({ ...defaultRedact, columns: ['n'], patterns: ['/^6011/'] }, key).event(text)!;
+    expect(marked).not.toMatch(/12345678901234567890|6011000990139424000/);
+    expect(marked).toMatch(/"n":(\d{20}),"m":\1,"card":\d{19}\b/);
+  });
 });
 
 it('finds emails, cards and IBANs in any text without being told, and leaves what only looks like them', () => {
@@ -107,9 +168,46 @@ it('always takes values of secret names', () => {
   });
   expect(JSON.stringify(out)).not.toMatch(/"abc"|hunter2/);
   expect(out['after']).toMatchObject({ token_count: 3 });
-  expect(['password', 'apiToken', 'X-Api-Key', 'client_secret'].every(isSecretName)).toBe(true);
-  expect(['passenger', 'token_count', 'id'].some(isSecretName)).toBe(false);
 });
+
+it.each([
+  'password',
+  'apiToken',
+  'X-Api-Key',
+  'client_secret',
+  'passwordHash',
+  'password_hashes',
+  'secretKey',
+  'SECRET_KEYS',
+  'refreshTokens',
+  'credentials',
+  'cookies',
+  'pass',
+  'dbPass',
+  'user_pass2',
+  'pin',
+  'card.PIN',
+  'pinCode',
+  'pins',
+  'otp',
+  'cvv2',
+  'ssn',
+  'privateKeys',
+])('takes %s for the name of a secret', (name) => expect(isSecretName(name)).toBe(true));
+
+it.each([
+  'passenger',
+  'token_count',
+  'id',
+  'compass',
+  'spin',
+  'shipping',
+  'passed',
+  'key',
+  'keyboard',
+  'tokenizer',
+  'hash',
+])('does not take %s for the name of a secret', (name) => expect(isSecretName(name)).toBe(false));
 
 it('leaves numbers that a double cannot hold as they were written', () => {
   const text = envelope({ after: {} }).replace('"after":{}', '"after":{"n":12345678901234567890,"m":1e400}');

@@ -1,14 +1,16 @@
 // Takes out of an event what must not be stored: values of marked columns and paths, of names that are secret by themselves,
 // and what patterns find in any text; tokens stand in their place (tokens.ts).
 // Guarantee: a value that was marked once is nowhere else in the event either: not in the key, not in another text, not in
-// the event's id. Refuses an event that cannot be read: what cannot be understood cannot be redacted.
-// Not found: a marked value of fewer than four characters within other texts.
+// the event's id (elsewhere.ts says how far). Refuses an event that cannot be read: what cannot be understood cannot be
+// redacted.
 
 import { createHmac } from 'node:crypto';
 import type { RedactConfig } from '../manifest/model.ts';
-import { isRow, type Json, type Row, survivesDouble, unsafeNumber } from '../values.ts';
+import { isRow, type Json, type Row } from '../values.ts';
+import { withoutRaws } from './elsewhere.ts';
+import { jsonIn, parseExactly, rawNumber, rawNumberText } from './exact-json.ts';
 import { isSecretName, type Pattern, patternOf } from './patterns.ts';
-import { tokenOf, tokenOfNumber } from './tokens.ts';
+import { tokenOf, tokenOfNumber, tokenOfRawNumber } from './tokens.ts';
 
 export interface Redaction {
   /** The envelope's text without what must not be seen; null when it is no JSON object. */
@@ -21,19 +23,18 @@ export interface Redaction {
 
 export const defaultRedact: RedactConfig = { columns: [], paths: [], patterns: ['email', 'card', 'iban'] };
 
-/** Shorter ones are part of too many texts that have nothing to do with them. */
-const SHORTEST_ELSEWHERE = 4;
-
 export function redactionOf(config: RedactConfig, key: Buffer): Redaction {
   const patterns = config.patterns.map(patternOf);
-  const paths = config.paths.map((path) => path.split('.'));
+  const paths = config.paths.map((path) => folded(path).split('.'));
+  const columns = config.columns.map(folded);
 
+  // In any case: databases fold names, people write them as they like, and a mark that matches nothing would be a leak.
   const isMarked = (table: string, column: string): boolean => {
-    const full = `${table}.${column}`;
-    return config.columns.some((entry) => entry === column || entry === full || full.endsWith(`.${entry}`));
+    const full = folded(`${table}.${column}`);
+    return columns.some((entry) => entry === folded(column) || entry === full || full.endsWith(`.${entry}`));
   };
   const isOnPath = (at: readonly string[]): boolean =>
-    paths.some((path) => path.length === at.length && path.every((part, i) => part === '*' || part === at[i]));
+    paths.some((path) => path.length === at.length && path.every((part, i) => part === '*' || part === folded(at[i]!)));
 
   const textOf = (text: string): string => byPatterns(text, patterns, key, new Map());
   return {
@@ -81,6 +82,10 @@ export function redactionOf(config: RedactConfig, key: Buffer): Redaction {
   };
 }
 
+function folded(name: string): string {
+  return name.normalize().toLowerCase();
+}
+
 const NAMES = ['plugin', 'stream', 'db', 'schema', 'table', 'snapshot', 'ts_ms'];
 
 function named(source: Row): Row {
@@ -101,7 +106,11 @@ function walked(value: Json, at: readonly string[], work: Work): Json {
     const text = String(value);
     return byPatterns(text, work.patterns, work.key, new Map()) === text ? value : hidden(value, work);
   }
-  if (value === null || typeof value !== 'object' || isRawNumber(value)) return value;
+  if (value === null || typeof value !== 'object') return value;
+  const number = rawNumberText(value);
+  if (number !== null) {
+    return byPatterns(number, work.patterns, work.key, new Map()) === number ? value : hidden(value, work);
+  }
   if (Array.isArray(value)) {
     return value.map((one: Json, i) => {
       const path = [...at, String(i)];
@@ -119,15 +128,10 @@ function walked(value: Json, at: readonly string[], work: Work): Json {
 
 // JSON that stands as text in a column is gone through like any other: `json` columns come so.
 function inText(text: string, at: readonly string[], work: Work): Json {
-  if (/^\s*[[{]/.test(text)) {
-    try {
-      const inner = JSON.parse(text, exactly as Reviver) as Json;
-      const redacted = walked(inner, at, work);
-      const [was, is] = [JSON.stringify(inner), JSON.stringify(redacted)];
-      return was === is ? text : is;
-    } catch {
-      // it only begins like JSON
-    }
+  const inner = jsonIn(text);
+  if (inner !== undefined) {
+    const [was, is] = [JSON.stringify(inner), JSON.stringify(walked(inner, at, work))];
+    return was === is ? text : is;
   }
   return byPatterns(text, work.patterns, work.key, work.raws);
 }
@@ -148,79 +152,36 @@ function byPatterns(text: string, patterns: readonly Pattern[], key: Buffer, raw
   return out;
 }
 
-/** Everything in it as tokens; null stays null, and of true and false nothing is kept. */
+/** Everything in it as tokens, keys too; null stays null, and of true and false nothing is kept. */
 function hidden(value: Json, work: Work): Json {
-  const remember = <T extends string | number>(raw: T, token: T): T => {
+  const remember = <T extends string | number>(raw: string | number, token: T): T => {
     work.raws.set(String(raw), String(token));
     return token;
   };
   if (typeof value === 'string') {
-    if (/^\s*[[{]/.test(value)) {
-      try {
-        return JSON.stringify(hidden(JSON.parse(value, exactly as Reviver) as Json, work));
-      } catch {
-        // it only begins like JSON
-      }
-    }
-    return remember(value, tokenOf(value, work.key));
+    const inner = jsonIn(value);
+    return inner === undefined ? remember(value, tokenOf(value, work.key)) : JSON.stringify(hidden(inner, work));
   }
   if (typeof value === 'number') return remember(value, tokenOfNumber(value, work.key));
   if (typeof value === 'boolean') return false;
   if (value === null) return null;
-  if (isRawNumber(value)) {
-    const raw = (value as unknown as { rawJSON: string }).rawJSON;
-    return rawNumber(remember(raw, tokenOf(raw, work.key).replace(/^(-?)0(?=\d)/, '$11')));
-  }
+  const number = rawNumberText(value);
+  if (number !== null) return rawNumber(remember(number, tokenOfRawNumber(number, work.key)));
   if (Array.isArray(value)) return value.map((one: Json) => hidden(one, work));
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, hidden(one, work)]));
-}
-
-// What was taken out at one place must not stand at another: in a full name, a note, a header.
-function withoutRaws(value: Json, raws: ReadonlyMap<string, string>, key: Buffer): Json {
-  const list = [...raws].filter(([raw]) => raw.length >= SHORTEST_ELSEWHERE).sort(([a], [b]) => b.length - a.length);
-  if (list.length === 0) return value;
-  const inText = (text: string): string => list.reduce((rest, [raw, token]) => rest.replaceAll(raw, () => token), text);
-  // The keys of the envelope and the names of columns stay; below them a key may be data.
-  const clean = (one: Json, depth: number): Json => {
-    if (typeof one === 'string') return inText(one);
-    if (typeof one === 'number') {
-      return raws.has(String(one)) && String(one).length >= SHORTEST_ELSEWHERE ? tokenOfNumber(one, key) : one;
-    }
-    if (one === null || typeof one !== 'object' || isRawNumber(one)) return one;
-    if (Array.isArray(one)) return one.map((each: Json) => clean(each, depth + 1));
-    const entries = Object.entries(one);
-    return Object.fromEntries(
-      entries.map(([name, inner]) => [depth < 2 ? name : inText(name), clean(inner, depth + 1)]),
-    );
-  };
-  return clean(value, 0);
-}
-
-// Numbers that a double cannot hold go through as they were written (invariant 6). JSON.rawJSON and the source of a number
-// in a reviver are in every Node that we run on, and not in TypeScript's library yet.
-type Reviver = (this: unknown, name: string, value: unknown) => unknown;
-interface RawJson {
-  rawJSON(text: string): object;
-  isRawJSON(value: unknown): boolean;
-}
-const raw = JSON as unknown as RawJson;
-
-function exactly(_name: string, value: unknown, context: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || context.source === undefined || survivesDouble(context.source)) return value;
-  return raw.rawJSON(context.source);
-}
-
-function rawNumber(text: string): Json {
-  return raw.rawJSON(text) as Json;
-}
-
-function isRawNumber(value: unknown): boolean {
-  return raw.isRawJSON(value);
+  const out = new Map<string, Json>();
+  for (const [name, one] of Object.entries(value)) {
+    let shown = tokenOf(name, work.key);
+    while (out.has(shown)) shown += 'x'; // short keys may have one token
+    // `street` is the name of a field, and stands in many texts; `Jane Doe` and `4711` are data.
+    if (!/^[\p{L}_]+$/u.test(name)) work.raws.set(name, shown);
+    out.set(shown, hidden(one, work));
+  }
+  return Object.fromEntries(out);
 }
 
 function parsed(text: string): Record<string, Json> | null {
   try {
-    const event = (unsafeNumber(text) === null ? JSON.parse(text) : JSON.parse(text, exactly as Reviver)) as Json;
+    const event = parseExactly(text);
     return isRow(event) ? (event as Record<string, Json>) : null;
   } catch {
     return null;

@@ -59,6 +59,11 @@ export function tokenOfNumber(value: number, key: Buffer): number {
   return value + 1;
 }
 
+/** The token of a number that no double holds, by its text. */
+export function tokenOfRawNumber(text: string, key: Buffer): string {
+  return tokenOf(text, key).replace(/^(-?)0(?=\d)/, '$11'); // JSON has no number that begins so
+}
+
 const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const EMAIL = /^[^\s@]+@[^\s@]+\.[A-Za-z]{2,}$/;
