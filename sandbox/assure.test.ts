@@ -8,27 +8,16 @@ import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { until } from '../test/cli.ts';
 import { createSandbox, type Proof, proveSandbox, readProof } from './index.ts';
+import { nodeArgs, program } from './test-program.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sluice-proof-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-const limits = {
-  timeout: 500,
-  memory: 64 << 20,
-  output: 1 << 20,
-  fan_out: 10,
-  logs: 1000,
-  load: 5000,
-  depth: 100,
-  deaths: 30,
-};
-const program = { guest: '() => (main) => main', text: '', limits, heads: 'on_demand' as const };
 
 async function start(file: string): Promise<{ said: string[]; sandbox: AsyncDisposable }> {
   const said: string[] = [];
   const log = { warn: (_: object, message: string) => void said.push(message) };
   const sandbox = createSandbox({ children: 1, proof: file, log });
-  await sandbox.load(program);
+  await sandbox.load(program('return main', { limits: { deaths: 30 } }));
   return { said, sandbox };
 }
 
@@ -78,18 +67,15 @@ test('a canary that failed is said at each start', async () => {
 
 test.runIf(process.platform === 'linux')('what the system does not offer is left out, and said once', async () => {
   const code = `
-    import { createSandbox } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
     const said = [];
     const sandbox = createSandbox({ children: 2, log: { warn: (fields, message) => said.push([Object.keys(fields.missing ?? {}), message]) } });
-    const loaded = await sandbox.load(${JSON.stringify(program)});
-    const slice = { length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 };
-    const runs = await Promise.all(Array.from({ length: 9 }, () => loaded.run(slice)));
+    const loaded = await sandbox.load(program('return main', { limits: { deaths: 30 } }));
+    const runs = await Promise.all(Array.from({ length: 9 }, () => loaded.run(slice(1, () => 'x'))));
     await sandbox[Symbol.asyncDispose]();
     console.log(JSON.stringify({ said, answers: runs.map(({ answers }) => answers[0]).join('') }));`;
   // without a PATH neither unshare nor setpriv nor prlimit is found
   const options = { env: { PATH: '/nowhere' } };
-  const args = ['--no-warnings', '--input-type=module', '-e', code];
-  const { stdout } = await promisify(execFile)(process.execPath, args, options);
+  const { stdout } = await promisify(execFile)(process.execPath, nodeArgs(code), options);
   const { said, answers } = JSON.parse(stdout) as { said: [string[], string][]; answers: string };
   expect(answers).toBe('xxxxxxxxx');
   expect(said.length).toBe(1);

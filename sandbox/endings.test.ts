@@ -3,25 +3,16 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createBreaker } from './breaker.ts';
 import { createEndings } from './endings.ts';
-import type { Program } from './index.ts';
 import { createPool } from './pool.ts';
+import { ENDLESS, program, slice } from './test-program.ts';
 import type { Entry } from './work.ts';
 
-const limits = {
-  timeout: 50,
-  memory: 64 << 20,
-  output: 1 << 20,
-  fan_out: 10,
-  logs: 1000,
-  load: 5000,
-  depth: 100,
-  deaths: 1000,
-};
-const heads = 'on_demand' as const;
+const limits = { timeout: 50 };
 
 function entry(number: number, label?: string): Entry {
-  const program: Program = { guest: '', text: '', limits, heads, ...(label === undefined ? {} : { label }) };
-  return { number, program, heads: false, apart: false, jobs: new Set(), breaker: createBreaker(limits.deaths) };
+  const idle = program('', { limits, ...(label === undefined ? {} : { label }) });
+  const breaker = createBreaker(idle.limits.deaths);
+  return { number, program: idle, heads: false, apart: false, jobs: new Set(), breaker };
 }
 
 describe('of children that end, the log says', () => {
@@ -59,10 +50,8 @@ describe('of children that end, the log says', () => {
     const log = { warn: (fields: object) => void said.push(fields) };
     {
       await using pool = createPool({ children: 1, log });
-      const guest = '() => (main) => { Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1) }';
-      const loaded = await pool.load({ guest, text: '', limits, heads, label: 'bad' });
-      const text = { main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 };
-      await loaded.run({ length: 3, ...text });
+      const loaded = await pool.load(program(ENDLESS, { limits, label: 'bad' }));
+      await loaded.run(slice(3));
     }
     const ended = said.filter((fields) => fields.ended !== undefined);
     expect(ended.reduce((sum, fields) => sum + fields.ended!, 0)).toBeGreaterThanOrEqual(3);

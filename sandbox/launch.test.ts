@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Measure } from './measures.ts';
+import { nodeArgs } from './test-program.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sluice-launch-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -39,36 +40,19 @@ exec "$@"
 `,
   );
   chmodSync(join(bin, 'unshare'), 0o755);
-  const url = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
-  const limits = {
-    timeout: 500,
-    memory: 64 << 20,
-    output: 1e6,
-    fan_out: 10,
-    logs: 0,
-    load: 5000,
-    depth: 9,
-    deaths: 30,
-  };
-  const program = { guest: '() => (main) => main', text: '', limits, heads: 'on_demand' };
   const head = `
-    import { createSandbox, readProof } from ${url('./index.ts')};
-    import { createPool } from ${url('./pool.ts')};
-    import { makeProof, saveProof } from ${url('./proof.ts')};
     const said = [], wrappers = [];
     const log = { warn: (fields, message) => said.push(message) };
-    const program = ${JSON.stringify(program)};
-    const slice = { length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 };`;
-  const args = ['--no-warnings', '--input-type=module', '-e', `${head}${code}`];
+    const echo = program('return main', { limits: { logs: 0, deaths: 30 } });`;
   const env = { PATH: [bin, process.env['PATH']].join(delimiter) };
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+  const { stdout } = await promisify(execFile)(process.execPath, nodeArgs(head + code), { env });
   return JSON.parse(stdout) as T;
 }
 
 const oneAnswer = `
   const pool = createPool({ children: 1, spare: false, log, onReady: ({ launch }) => wrappers.push([...launch.wrappers]) });
-  const loaded = await pool.load(program);
-  const { answers } = await loaded.run(slice);
+  const loaded = await pool.load(echo);
+  const { answers } = await loaded.run(slice(1, () => 'x'));
   await pool[Symbol.asyncDispose]();
   console.log(JSON.stringify({ said, answers, wrappers }));`;
 
@@ -95,12 +79,12 @@ describe.runIf(process.platform === 'linux')('a child that ends before it is rea
       const file = ${JSON.stringify(file)};
       saveProof(file, makeProof([], []));
       const sandbox = createSandbox({ children: 1, log, proof: file });
-      const loaded = await sandbox.load(program);
+      const loaded = await sandbox.load(echo);
       const before = readProof(file).measures;
       let after = before;
       // each answer lets the spare be started, until it is there
       for (const end = Date.now() + 30_000; JSON.stringify(after) === JSON.stringify(before) && Date.now() < end; ) {
-        await loaded.run(slice);
+        await loaded.run(slice(1, () => 'x'));
         after = readProof(file).measures;
       }
       await sandbox[Symbol.asyncDispose]();

@@ -23,24 +23,13 @@ async function answerIn(name: string, lay: (modules: string) => void): Promise<s
   cpSync(here, join(project, 'sandbox'), { recursive: true, filter: (path) => !path.endsWith('.test.ts') });
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   lay(join(project, 'node_modules'));
-  const limits = {
-    timeout: 200,
-    memory: 128 << 20,
-    output: 1000,
-    fan_out: 1,
-    logs: 0,
-    load: 5000,
-    depth: 10,
-    deaths: 30,
-  };
-  const program = { guest: '() => (main) => main + main', text: '', heads: 'on_demand', limits };
   writeFileSync(
     join(project, 'main.ts'),
     `import { createSandbox } from './sandbox/index.ts';
+    import { program, slice } from './sandbox/test-program.ts';
     await using sandbox = createSandbox({ children: 1 });
-    const loaded = await sandbox.load(${JSON.stringify(program)});
-    const slice = { length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 };
-    console.log((await loaded.run(slice)).answers[0]);`,
+    const loaded = await sandbox.load(program('return main + main', { limits: { memory: 128 << 20 } }));
+    console.log((await loaded.run(slice(1, () => 'x'))).answers[0]);`,
   );
   const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', join(project, 'main.ts')]);
   return stdout.trim();

@@ -2,38 +2,12 @@
 // only waited behind it.
 
 import { describe, expect, test } from 'vitest';
-import { LoadFailure, type Program, type Slice } from './index.ts';
+import { LoadFailure } from './index.ts';
 import { createPool } from './pool.ts';
+import { ENDLESS, numbers, type ProgramParts, program as programWith, slice } from './test-program.ts';
 
-const LIMITS = {
-  timeout: 50,
-  memory: 64 << 20,
-  output: 1 << 20,
-  fan_out: 10,
-  logs: 1000,
-  load: 5000,
-  depth: 100,
-  deaths: 1000,
-};
-/** Nothing but SIGKILL ends it. */
-const ENDLESS = 'Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);';
-
-function program(body: string, parts: Partial<Program> & { readonly atLoad?: string } = {}): Program {
-  const { atLoad = '', ...rest } = parts;
-  const guest = `() => { ${atLoad} return (main) => { ${body} } }`;
-  return { guest, text: '', limits: LIMITS, heads: 'on_demand', ...rest };
-}
-
-const slice = (length: number): Slice => ({
-  length,
-  main: (i) => String(i),
-  second: () => null,
-  seconds: false,
-  head: () => '',
-  id: () => '',
-  time: () => 0,
-});
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+const program = (body: string, parts: ProgramParts = {}) =>
+  programWith(body, { ...parts, limits: { timeout: 50, ...parts.limits } });
 
 describe('a program that waits to be loaded behind a slice', () => {
   test('loads, however often that slice ends the process', async () => {
@@ -66,9 +40,9 @@ describe('a program that waits to be loaded behind a slice', () => {
 
 test('a slice that waits behind a program that ends the process while it is loaded is not blamed', async () => {
   await using pool = createPool({ children: 1 });
-  const good = await pool.load(program('return main', { limits: { ...LIMITS, deaths: 0 } }));
+  const good = await pool.load(program('return main', { limits: { deaths: 0 } }));
   await good.run(slice(1));
-  const hostile = pool.load(program('return main', { atLoad: ENDLESS, limits: { ...LIMITS, load: 50 } }));
+  const hostile = pool.load(program('return main', { atLoad: ENDLESS, limits: { load: 50 } }));
   const refused = expect(hostile).rejects.toBeInstanceOf(LoadFailure);
   expect((await good.run(slice(10))).answers).toEqual(numbers(10));
   expect(good.parked).toBe(null);

@@ -5,36 +5,13 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
 import { childrenOf, until } from '../test/cli.ts';
-import type { Slice } from './index.ts';
 import { type Measure, measuresOf } from './measures.ts';
 import { createPool } from './pool.ts';
+import { nodeArgs, program, slice } from './test-program.ts';
 
 const linux = process.platform === 'linux';
-const limits = {
-  timeout: 500,
-  memory: 64 << 20,
-  output: 1 << 20,
-  fan_out: 10,
-  logs: 1000,
-  load: 5000,
-  depth: 100,
-  deaths: 1000,
-};
-const program = (body: string) => ({
-  guest: `() => { let calls = 0; return (main) => { ${body} } }`,
-  text: '',
-  limits,
-  heads: 'on_demand' as const,
-});
-const slice = (length: number): Slice => ({
-  length,
-  main: (i) => String(i),
-  second: () => null,
-  seconds: false,
-  head: () => '',
-  id: () => '',
-  time: () => 0,
-});
+/** Counts the calls of one isolate. */
+const counting = program('return String(++calls)', { atLoad: 'let calls = 0;' });
 const HOUR = 3_600_000;
 const YOUNG = { slices: 1e9, age: HOUR, heap: 1 };
 
@@ -68,7 +45,7 @@ describe('what is old is replaced', () => {
   test('an isolate after so many slices, and what its module kept is gone', async () => {
     const life = { isolate: { ...YOUNG, slices: 3 }, childIsolates: 1e9, childAge: HOUR };
     await using pool = createPool({ children: 1, life });
-    const loaded = await pool.load(program('return String(++calls)'));
+    const loaded = await pool.load(counting);
     const seen: unknown[] = [];
     for (let i = 0; i < 7; i++) seen.push(...(await loaded.run(slice(1))).answers);
     expect(seen).toEqual(['1', '2', '3', '1', '2', '3', '1']);
@@ -77,19 +54,15 @@ describe('what is old is replaced', () => {
   test('an isolate that is too old', async () => {
     const life = { isolate: { ...YOUNG, age: 0 }, childIsolates: 1e9, childAge: HOUR };
     await using pool = createPool({ children: 1, life });
-    const loaded = await pool.load(program('return String(++calls)'));
+    const loaded = await pool.load(counting);
     for (let i = 0; i < 3; i++) expect((await loaded.run(slice(2))).answers).toEqual(['1', '2']);
   });
 
   test('an isolate whose heap is nearly full, before it fails an event', async () => {
     const life = { isolate: { ...YOUNG, heap: 0.5 }, childIsolates: 1e9, childAge: HOUR };
     await using pool = createPool({ children: 1, life });
-    const kept = {
-      ...program(''),
-      guest:
-        '() => { const kept = []; return () => { kept.push(new Array(1e5).fill(0).map((_, i) => ({ i }))); return String(kept.length) } }',
-    };
-    const loaded = await pool.load(kept);
+    const body = 'kept.push(new Array(1e5).fill(0).map((_, i) => ({ i }))); return String(kept.length)';
+    const loaded = await pool.load(program(body, { atLoad: 'const kept = [];' }));
     const seen: string[] = [];
     for (let i = 0; i < 40; i++) seen.push(...((await loaded.run(slice(1))).answers as string[]));
     expect(seen.every((text) => /^\d+$/.test(text))).toBe(true); // no event failed
@@ -132,14 +105,11 @@ describe.runIf(linux)('measures', () => {
 
   test('a child that is stuck ends with its parent, where the system sees to it', async () => {
     const code = `
-      import { createPool } from ${JSON.stringify(new URL('./pool.ts', import.meta.url).href)};
       const pool = createPool({ children: 1, spare: false, onReady: (process) => console.log(process.launch.endsWithParent) });
-      await pool.load(${JSON.stringify(program('return main'))});
+      await pool.load(program('return main'));
       console.log(pool.processes().join());
       setInterval(() => {}, 1e6);`;
-    const parent = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const parent = spawn(process.execPath, nodeArgs(code), { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = createInterface(parent.stdout)[Symbol.asyncIterator]();
     const seesToIt = (await lines.next()).value === 'true';
     const pid = Number((await lines.next()).value);
@@ -154,11 +124,11 @@ test.runIf(linux)(
   'a death in a process that ran other things is not held against an event, though it ran alone',
   async () => {
     await using pool = createPool({ children: 2 });
-    const slow = program('if (main === "9") { let x = 0; for (let i = 0; i < 4e8; i++) x ^= i; } return main');
-    const loaded = await pool.load({ ...slow, limits: { ...limits, timeout: 30_000 } });
+    const slow = 'if (main === "9") { let x = 0; for (let i = 0; i < 4e8; i++) x ^= i; } return main';
+    const loaded = await pool.load(program(slow, { limits: { timeout: 30_000 } }));
     await Promise.all(Array.from({ length: 20 }, () => loaded.run(slice(9)))); // both have a past now
     expect(pool.processes().length).toBe(2);
-    const run = loaded.run({ ...slice(1), main: () => '9' });
+    const run = loaded.run(slice(1, () => '9'));
     for (let kills = 0; kills < 2; kills++) {
       const before = new Map(pool.processes().map((pid) => [pid, ticksOf(pid)]));
       const works = (pid: number): boolean => ticksOf(pid) - (before.get(pid) ?? 0) > 5;
@@ -198,8 +168,8 @@ test('what is parked is said by its name', async () => {
   const said: [object, string][] = [];
   const log = { warn: (fields: object, message: string) => void said.push([fields, message]) };
   await using pool = createPool({ children: 1, spare: false, log });
-  const hungry = program('const all = []; for (;;) all.push(new Array(1e6).fill(1))');
-  const loaded = await pool.load({ ...hungry, label: 'mask-customer', limits: { ...limits, deaths: 0 } });
+  const hungry = 'const all = []; for (;;) all.push(new Array(1e6).fill(1))';
+  const loaded = await pool.load(program(hungry, { label: 'mask-customer', limits: { deaths: 0 } }));
   const { answers } = await loaded.run(slice(2));
   expect(answers).toMatchObject([{ why: 'parked' }, { why: 'parked' }]);
   const parked = said.filter(([, message]) => message.includes('is parked'));

@@ -6,42 +6,14 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { createSandbox, isRefused, LoadFailure, type Program, type Slice } from './index.ts';
+import { createSandbox, isRefused, LoadFailure } from './index.ts';
+import { nodeArgs, numbers, type ProgramParts, program as programWith, slice } from './test-program.ts';
 
-const LIMITS = {
-  timeout: 200,
-  memory: 128 << 20,
-  output: 1 << 20,
-  fan_out: 100,
-  logs: 1000,
-  load: 2000,
-  depth: 100,
-  deaths: 30,
-};
+const LIMITS = { timeout: 200, memory: 128 << 20, fan_out: 100, load: 2000, deaths: 30 };
 const linux = process.platform === 'linux';
 
-/** A program whose run is the body of a function of (main, second, head, host). */
-function program(body: string, parts: Partial<Program> = {}): Program {
-  return {
-    guest: `(text, host) => (main, second, head) => { ${body} }`,
-    text: '',
-    limits: LIMITS,
-    heads: 'on_demand',
-    ...parts,
-  };
-}
-
-function slice(count: number, text: (i: number) => string = (i) => String(i)): Slice {
-  return {
-    length: count,
-    main: text,
-    second: () => null,
-    seconds: false,
-    head: (i) => `{"head":${i}}`,
-    id: (i) => `id${i}`,
-    time: (i) => i,
-  };
-}
+const program = (body: string, parts: ProgramParts = {}) =>
+  programWith(body, { ...parts, limits: { ...LIMITS, ...parts.limits } });
 
 const alive = (pid: number): boolean => {
   try {
@@ -51,7 +23,6 @@ const alive = (pid: number): boolean => {
     return false;
   }
 };
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('answers', () => {
   test('a text, none, several and a refusal come back in order, with their log lines', async () => {
@@ -80,7 +51,7 @@ describe('answers', () => {
   test('texts of any length and of all of Unicode cross unchanged', async () => {
     await using sandbox = createSandbox({ children: 1 });
     const loaded = await sandbox.load(
-      program('return main === null ? null : JSON.stringify(main)', { limits: { ...LIMITS, output: 64 << 20 } }),
+      program('return main === null ? null : JSON.stringify(main)', { limits: { output: 64 << 20 } }),
     );
     const texts = ['', '\n\r\n', '\u2028\0\x1e', '🙂漢é', 'x'.repeat(5 << 20), 'é'.repeat(3 << 20)];
     const { answers } = await loaded.run(slice(texts.length, (i) => texts[i]!));
@@ -102,9 +73,9 @@ describe('answers', () => {
     await expect(sandbox.load(program('', { guest: '(() => { throw new TypeError("no") })()' }))).rejects.toThrow(
       'TypeError: no',
     );
-    await expect(
-      sandbox.load(program('', { guest: 'for (;;);', limits: { ...LIMITS, load: 50 } })),
-    ).rejects.toBeInstanceOf(LoadFailure);
+    await expect(sandbox.load(program('', { guest: 'for (;;);', limits: { load: 50 } }))).rejects.toBeInstanceOf(
+      LoadFailure,
+    );
     const loaded = await sandbox.load(program('return main'));
     expect((await loaded.run(slice(1))).answers).toEqual(['0']);
   });
@@ -113,19 +84,13 @@ describe('answers', () => {
 describe('processes', () => {
   test('this process never loads isolated-vm', async () => {
     const code = `
-      import { createSandbox } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
       const sandbox = createSandbox({ children: 1 });
-      const loaded = await sandbox.load({ guest: '(text, host) => (main) => main', text: '', heads: 'on_demand', limits: ${JSON.stringify(LIMITS)} });
-      await loaded.run({ length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 });
+      const loaded = await sandbox.load(program('return main'));
+      await loaded.run(slice(1, () => 'x'));
       const maps = process.report.getReport().sharedObjects.filter((path) => path.includes('isolated'));
       console.log(JSON.stringify(maps));
       await sandbox[Symbol.asyncDispose]();`;
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--no-warnings',
-      '--input-type=module',
-      '-e',
-      code,
-    ]);
+    const { stdout } = await promisify(execFile)(process.execPath, nodeArgs(code));
     expect(stdout.trim()).toBe('[]');
   });
 
@@ -155,7 +120,7 @@ describe('processes', () => {
 
   test('after dispose no child is left, and what was running is refused', async () => {
     const sandbox = createSandbox({ children: 2 });
-    const loaded = await sandbox.load(program('for (;;);', { limits: { ...LIMITS, timeout: 60_000 } }));
+    const loaded = await sandbox.load(program('for (;;);', { limits: { timeout: 60_000 } }));
     const running = loaded.run(slice(3));
     const refused = expect(running).rejects.toThrow('disposed');
     const pids = [...sandbox.processes()];
@@ -168,17 +133,11 @@ describe('processes', () => {
 
   test('an idle sandbox does not keep its process alive', async () => {
     const code = `
-      import { createSandbox } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
       const sandbox = createSandbox({ children: 1 });
-      const loaded = await sandbox.load({ guest: '(text, host) => (main) => main', text: '', heads: 'on_demand', limits: ${JSON.stringify(LIMITS)} });
-      const { answers } = await loaded.run({ length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 });
+      const loaded = await sandbox.load(program('return main'));
+      const { answers } = await loaded.run(slice(1, () => 'x'));
       console.log(answers[0]);`;
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--no-warnings',
-      '--input-type=module',
-      '-e',
-      code,
-    ]);
+    const { stdout } = await promisify(execFile)(process.execPath, nodeArgs(code));
     expect(stdout.trim()).toBe('x');
   });
 
@@ -202,15 +161,11 @@ describe('processes', () => {
 
   test.runIf(linux)('a child ends with its parent, however that ends', async () => {
     const code = `
-      import { createSandbox } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
       const sandbox = createSandbox({ children: 1 });
-      const limits = { ...${JSON.stringify(LIMITS)}, timeout: 600000 };
-      const loaded = await sandbox.load({ guest: '(text, host) => (main) => { for (;;); }', text: '', heads: 'on_demand', limits });
+      const loaded = await sandbox.load(program('for (;;);', { limits: { timeout: 600_000 } }));
       console.log(sandbox.processes().join());
-      await loaded.run({ length: 1, main: () => 'x', second: () => null, seconds: false, head: () => '', id: () => '', time: () => 0 });`;
-    const parent = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', code], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+      await loaded.run(slice(1, () => 'x'));`;
+    const parent = spawn(process.execPath, nodeArgs(code), { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = (await createInterface(parent.stdout)[Symbol.asyncIterator]().next()).value!.split('\n');
     const pid = Number(line);
     expect(alive(pid)).toBe(true);
@@ -222,7 +177,7 @@ describe('processes', () => {
     await using sandbox = createSandbox({ children: 1 });
     const bad = await sandbox.load(
       program('if (main === "5") Array.prototype.reverse.call({ length: 2 ** 53 - 1 }); return main', {
-        limits: { ...LIMITS, timeout: 50 },
+        limits: { timeout: 50 },
       }),
     );
     const good = await sandbox.load(program('return main'));
