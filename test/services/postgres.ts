@@ -89,13 +89,14 @@ export async function startPostgres(
 async function startOwn(version: PostgresVersion, settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-postgres-'));
   chmodSync(folder, 0o755);
-  const owner = process.getuid?.() === 0 ? NOBODY : {};
+  const owner: { readonly uid?: number; readonly gid?: number } = process.getuid?.() === 0 ? NOBODY : {};
+  const give = (path: string): void => {
+    if (owner.uid !== undefined && owner.gid !== undefined) chownSync(path, owner.uid, owner.gid);
+  };
   const data = join(folder, 'data');
   mkdirSync(data, { mode: 0o700 });
-  if (owner.uid !== undefined) {
-    chownSync(folder, owner.uid, owner.gid);
-    chownSync(data, owner.uid, owner.gid);
-  }
+  give(folder);
+  give(data);
   const program = programs(version, folder);
   const env = { PATH: '/usr/bin:/bin', HOME: folder, TZ: 'UTC', LC_ALL: 'C', ...program.env };
   const initArgs = [
@@ -121,7 +122,7 @@ async function startOwn(version: PostgresVersion, settings: Readonly<Record<stri
   const server = authority.server(['localhost', '127.0.0.1']);
   const own = (name: string, text: string): void => {
     writeFileSync(join(data, name), text, { mode: 0o600 });
-    if (owner.uid !== undefined) chownSync(join(data, name), owner.uid, owner.gid);
+    give(join(data, name));
   };
   own('server.crt', server.certificate);
   own('server.key', server.key);
@@ -150,7 +151,7 @@ async function startOwn(version: PostgresVersion, settings: Readonly<Record<stri
   own('../log', '');
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
   const clients = openClients('127.0.0.1', port);
-  let shell: { readonly process: ChildProcess; readonly ended: Promise<void> } | null = null;
+  let shell = null as { readonly process: ChildProcess; readonly ended: Promise<void> } | null;
   const pid = (): number => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
 
   const start = async (): Promise<void> => {
