@@ -2,19 +2,12 @@
 // in order, the planted one fails with a code of its own or comes out harmless, this process stays responsive and small, and
 // the next batch is taken. The short run takes all attacks and a tenth of the endless loops; `--long` takes all of them.
 
-import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { long } from '../test/long.ts';
+import { attacks, loops, plant } from '../test/sandbox/planted.ts';
 import { batchOfIds, bench, rowsOf } from './test-rule.ts';
 
-const cases = JSON.parse(readFileSync(new URL('../test/cases/sandbox-attacks.json', import.meta.url), 'utf8')) as {
-  attacks: { name: string; code: string }[];
-  endless_loops: string[];
-};
-const loops = cases.endless_loops
-  .map((code, i) => ({ name: `endless loop ${i}: ${code}`, code: `function transform(){${code}}` }))
-  .filter((_, i) => long || i % 10 === 0);
-
+const some = loops.filter((_, i) => long || i % 10 === 0);
 const PLANTED = 137;
 const COUNT = 200;
 const healthy = Array.from({ length: COUNT }, (_, id) => ({ id, name: `n${id}`, ok: true }));
@@ -27,14 +20,6 @@ const CODES = new Set([
   'E_TRANSFORM_OUTPUT',
   'E_TRANSFORM_DEPTH',
 ]);
-
-const plant = (code: string): string => `export default (row, ctx) => {
-  if (row.id !== ${PLANTED}) return { ...row, ok: true };
-  const log = ctx.log;
-  const hostThrow = () => { throw new Error('host'); };
-  ${code}
-  ;return transform(row);
-}`;
 
 const { transform } = bench(2);
 const { signal } = new AbortController();
@@ -57,10 +42,10 @@ afterAll(() => {
   );
 });
 
-describe.each([...cases.attacks, ...loops])('$name', ({ code }) => {
+describe.each([...attacks, ...some])('$name', ({ code }) => {
   test('costs at most its own event', async () => {
     worst = 0;
-    await using made = await transform(plant(code), { limits: { timeout: 100 } });
+    await using made = await transform(plant(code, PLANTED), { limits: { timeout: 100 } });
     const result = await made.apply(batchOfIds(COUNT), signal);
     const rows = rowsOf(result);
     expect(rows.filter((_, j) => result.from[j] !== PLANTED)).toEqual(expected);

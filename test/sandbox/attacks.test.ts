@@ -2,23 +2,15 @@
 // planted one has one fate with a fitting code, the engine's own process stays responsive and small, and the next rows pass.
 // A tenth of the attacks in `npm test`; all of them with `npm run test:long`, which also writes the tables of results.
 
-import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { long } from '../long.ts';
 import { type Attack, moreAttacks } from './more-attacks.ts';
+import { attacks, loops } from './planted.ts';
 import { type Row, writeResults } from './results.ts';
 import { expectedRows, PLANTED, type Seen, underAttack } from './under-attack.ts';
 
-const cases = JSON.parse(readFileSync(new URL('../cases/sandbox-attacks.json', import.meta.url), 'utf8')) as {
-  attacks: Attack[];
-  endless_loops: string[];
-};
-const loops = cases.endless_loops.map((code, i) => ({
-  name: `loop ${i}: ${code}`,
-  code: `function transform(){${code}}`,
-}));
 const groups: readonly (readonly [string, readonly Attack[]])[] = [
-  ['attacks', cases.attacks],
+  ['attacks', attacks],
   ['endless loops', loops],
   ['more attacks', moreAttacks],
 ];
@@ -29,8 +21,8 @@ const CODES = ['TIMEOUT', 'MEMORY', 'CRASH', 'RUNTIME', 'OUTPUT', 'DEPTH', 'FAN_
 );
 const results: Row[] = [];
 
-for (const [group, attacks] of groups) {
-  const some = attacks.filter((_, i) => long || i % 10 === 3);
+for (const [group, all] of groups) {
+  const some = all.filter((_, i) => long || i % 10 === 3);
   describe(group, () => {
     test.each(some)('$name', { timeout: 180_000 }, async ({ name, code }) => {
       const seen = await underAttack(code);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openStateStore } from '../../core/state/index.ts';
 import { startSluice, until } from '../cli.ts';
+import { plant } from './planted.ts';
 
 const PROBE = fileURLToPath(new URL('./probe.mjs', import.meta.url));
 export const PLANTED = 237;
@@ -53,7 +54,7 @@ export async function underAttack(code: string): Promise<Seen> {
   const at = (name: string): string => join(dir, name);
   const rows = (): string[] => read(at('out.ndjson')).split('\n').filter(Boolean);
   writeFileSync(at('in.ndjson'), lines(0, WARM));
-  writeFileSync(at('transform.js'), moduleOf(code));
+  writeFileSync(at('transform.js'), plant(code, PLANTED));
   writeFileSync(at('sluice.json'), JSON.stringify(MANIFEST));
   const idle = startIdle(at('idle.probe'));
   const engine = startSluice(['run', at('sluice.json')], {
@@ -135,16 +136,6 @@ const MANIFEST = {
     },
   ],
 };
-
-function moduleOf(code: string): string {
-  return `export default (row, ctx) => {
-  if (row.id !== ${PLANTED}) return { ...row, ok: true };
-  const log = ctx.log;
-  const hostThrow = () => { throw new Error('host'); };
-  ${code}
-  ;return transform(row);
-}`;
-}
 
 interface Probe {
   readonly lag: number;
