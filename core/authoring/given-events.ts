@@ -93,7 +93,8 @@ export function plainEvent(given: WrittenEvent, n: number): ChangeEvent {
   };
 }
 
-function shapeError(event: ChangeEvent): string | null {
+/** Why it is no event, or null. */
+export function shapeError(event: ChangeEvent): string | null {
   try {
     splitEnvelope(JSON.stringify(event));
     return null;

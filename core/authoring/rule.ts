@@ -6,6 +6,7 @@ import type { Finding } from '../manifest/finding.ts';
 import { readManifest } from '../manifest/load.ts';
 import type { StreamConfig, TransformRule } from '../manifest/model.ts';
 import type { Compiler } from '../manifest/transformations.ts';
+import type { ResolvePlugin } from '../manifest/work.ts';
 import { noEnds } from './memory-plugin.ts';
 
 export interface LoneRule {
@@ -19,11 +20,12 @@ export interface LoneRule {
 
 const ENTRY = '/transformations/0';
 
-/** `dir`: absolute; what paths of the entry are relative to. */
+/** `dir`: absolute; what paths of the entry are relative to. `resolve`: where a language comes from that is a plugin's. */
 export async function loneRule(
   entry: Readonly<Record<string, unknown>>,
   dir: string,
   languages: Compiler | null,
+  resolve: ResolvePlugin,
 ): Promise<LoneRule> {
   const id = typeof entry['id'] === 'string' ? entry['id'] : 'transform';
   const end = { type: 'given' };
@@ -33,7 +35,8 @@ export async function loneRule(
     streams: [{ id: 'authoring', source: end, transformations: [id], sinks: [{ id: 'out', ...end }] }],
   });
   const file = join(dir, '(given)');
-  const { manifest, findings } = await readManifest(text, file, { resolvePlugin: async () => noEnds, languages });
+  const resolvePlugin: ResolvePlugin = async (name, kind) => (kind === 'transform' ? resolve(name, kind) : noEnds);
+  const { manifest, findings } = await readManifest(text, file, { resolvePlugin, languages });
   return {
     rule: manifest?.transformations[0] ?? null,
     stream: manifest?.streams[0] ?? null,

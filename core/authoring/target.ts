@@ -51,13 +51,16 @@ export interface Surroundings {
   readonly languages: Languages;
   /** The manifest at an absolute path, for looking only. */
   load(path: string): Promise<Loaded>;
+  /** Plugins as a manifest in that folder finds them. */
+  resolverFor(dir: string): ResolvePlugin;
 }
 
-/** `resolverFor`: plugins as a manifest in that folder finds them. Each manifest is read once. */
+/** Each manifest is read once. */
 export function surroundings(languages: Languages, resolverFor: (dir: string) => ResolvePlugin): Surroundings {
   const manifests = new Map<string, Promise<Loaded>>();
   return {
     languages,
+    resolverFor,
     load(path) {
       let loading = manifests.get(path);
       if (loading === undefined) {
@@ -115,10 +118,8 @@ async function byItself(
     ...entry,
     ...(type === undefined ? {} : { type }),
   };
-  const { rule, stream, findings } = await loneRule(whole, file.dir, {
-    names: around.languages.names,
-    check: async () => [],
-  });
+  const compiler = { names: around.languages.names, check: async () => [] };
+  const { rule, stream, findings } = await loneRule(whole, file.dir, compiler, around.resolverFor(file.dir));
   const placed = findings.map((finding) => {
     if (finding.at?.file !== undefined) return finding;
     const pointer = `/transform${finding.at?.pointer ?? ''}`;

@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { type Comparison, compare, type Sample } from '../authoring/compare.ts';
-import { eventFile, plainEvent } from '../authoring/given-events.ts';
+import { eventFile, plainEvent, shapeError } from '../authoring/given-events.ts';
 import { treeOfHead } from '../authoring/old-code.ts';
 import type { Surroundings } from '../authoring/target.ts';
 import { openTriedChain, type TriedChain } from '../authoring/try-chain.ts';
@@ -31,7 +31,11 @@ export async function against(invocation: Invocation, around: Surroundings, log:
   const stream = oneStream(loaded.manifest, invocation);
   await using store = await openStore(loaded.manifest, log);
   const redaction = redactionOf(stream.redact ?? defaultRedact, store.redactionKey());
-  const samples = await samplesOf(flag(invocation, 'against')!, stream, store, redaction);
+  const about = flag(invocation, 'against')!;
+  const given = await samplesOf(about, stream, store, redaction);
+  const samples = given.filter((one): one is Sample => 'event' in one);
+  const unread = given.filter((one): one is Unread => 'why' in one);
+  if (samples.length === 0) throw nothingRead(about, unread[0]?.why);
   const named = flag(invocation, 'old');
   await using tree = named === undefined ? await treeOfHead(file) : null;
   const old =
@@ -43,16 +47,32 @@ export async function against(invocation: Invocation, around: Surroundings, log:
   await using before = await openTriedChain(old.transformations, old, parts);
   await using after = await openTriedChain(stream.transformations, stream, parts);
   const codes = codesOf(before, after);
-  const result = await compare(samples, before, after);
+  const compared = await compare(samples, before, after);
+  if (compared.events === 0) throw nothingRead(about, undefined);
+  const result = { ...compared, unreadable: compared.unreadable + unread.length };
   const from = named === undefined ? `commit ${tree!.commit}` : named;
   if (invocation.json) await printJson({ stream: stream.id, old: from, transformations: codes, ...jsonOf(result) });
   else await printData(textOf(result, codes, from));
   return result.counts.fails_now > 0 ? 1 : 0;
 }
 
+/** A comparison of nothing would look like one that found no difference. */
+function nothingRead(from: string, why: string | undefined) {
+  return sluiceError('E_USAGE', {
+    message: `none of the events of ${from} can be read${why === undefined ? '' : `; ${why}`}`,
+    fix: 'an event is written as { "after": { … } }, with the fields of change-event.schema.json',
+  });
+}
+
 function refuse(loaded: Loaded, invocation: Invocation): number {
-  say(renderFindings(loaded.findings, { sources: loaded.sources, colour: invocation.color }));
+  say(renderFindings(loaded.findings, { sources: loaded.sources, colour: invocation.color, again: 'test' }));
   return findingsExit(loaded.findings);
+}
+
+/** What stands where an event should, and why it is none. */
+interface Unread {
+  readonly id: string;
+  readonly why: string;
 }
 
 /** Redacted whatever they come from: their values are printed. */
@@ -61,7 +81,7 @@ async function samplesOf(
   stream: StreamConfig,
   store: StateStore,
   redaction: Redaction,
-): Promise<readonly Sample[]> {
+): Promise<readonly (Sample | Unread)[]> {
   const none = (message: string, fix: string) => sluiceError('E_USAGE', { message, fix });
   if (from === 'captures') {
     const captures = await store.captures(stream.id, MOST);
@@ -81,11 +101,14 @@ async function samplesOf(
       return { id: letter.source_event_id, event: event ?? '', columns, typed: letter.error.code !== 'E_EVENT_NUMBER' };
     });
   }
+  const fix = 'name captures, dead-letters, or a file of events (NDJSON or JSON): { "after": { … } } is one';
   const values = await eventFile(resolve(from));
-  if (typeof values === 'string')
-    throw none(values, 'name captures, dead-letters, or a file of events (NDJSON or JSON)');
+  if (typeof values === 'string') throw none(`${from}: ${values}`, fix);
+  if (values.length === 0) throw none(`${from} holds no events`, fix);
   return values.map((value, i) => {
-    const event = plainEvent(value as object, i + 1);
+    const event = isRow(value) ? plainEvent(value, i + 1) : null;
+    const why = event === null ? 'an event is an object' : shapeError(event);
+    if (event === null || why !== null) return { id: `event-${i + 1}`, why: `event ${i + 1}: ${why}` };
     return { id: event.id, event: redaction.event(JSON.stringify(event)) ?? '', columns: [], typed: true };
   });
 }
@@ -112,7 +135,7 @@ async function namedOld(path: string, stream: StreamConfig, around: Surroundings
   if (/\.ya?ml$/.test(path)) return await streamIn(path, stream.id, around);
   const source = await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     throw sluiceError('E_USAGE', {
-      message: `--old cannot be read (${thrown.code ?? 'unknown'})`,
+      message: `--old ${path} cannot be read (${thrown.code ?? 'unknown'})`,
       fix: 'check its path',
     });
   });

@@ -47,6 +47,19 @@ function streamMetrics(statuses: readonly StreamStatus[]): Metrics {
     'fate',
   ]);
   const away = metrics.gauge('sluice_sink_away', '1 while a sink that is not needed is away.', ['stream', 'sink']);
+  const lane = metrics.gauge('sluice_transform_lane', '1 for the lane that a transformation runs in.', [
+    'stream',
+    'transform',
+    'lane',
+  ]);
+  const laneEvents = metrics.gauge('sluice_transform_events', 'Events that a transformation with lanes got.', [
+    'stream',
+    'transform',
+  ]);
+  const deopts = metrics.gauge('sluice_transform_deopts', 'Of these, the ones that a slower way answered.', [
+    'stream',
+    'transform',
+  ]);
   const shown = new Map<string, string>();
   metrics.onCollect(() => {
     for (const status of statuses) {
@@ -62,6 +75,13 @@ function streamMetrics(statuses: readonly StreamStatus[]): Metrics {
       if (last !== undefined && last !== status.state) state.remove({ stream, state: last });
       state.set(1, { stream, state: status.state });
       shown.set(stream, status.state);
+      for (const { id: transform, loaded } of status.steps) {
+        const report = loaded?.lane() ?? null;
+        if (report === null) continue;
+        lane.set(1, { stream, transform, lane: report.name });
+        laneEvents.set(report.events, { stream, transform });
+        deopts.set(report.deopts, { stream, transform });
+      }
       for (const slot of status.slots) {
         for (const fate of SINK_FATES) outputs.set(slot.counts[fate], { stream, sink: slot.id, fate });
         away.set(slot.away === null ? 0 : 1, { stream, sink: slot.id });

@@ -10,6 +10,8 @@ export interface FrameOptions {
   readonly sources?: ReadonlyMap<string, string>;
   readonly colour?: boolean;
   readonly unicode?: boolean;
+  /** What to run when all is mended. By default `validate`. */
+  readonly again?: string;
 }
 
 const MAX_LINE = 160;
@@ -48,7 +50,10 @@ export function renderFindings(findings: readonly Finding[], options: FrameOptio
     ...(errors < findings.length ? [plural(findings.length - errors, 'warning')] : []),
   ].join(', ');
   const mark = (options.unicode ?? true) ? '✗' : 'x';
-  const advice = errors === 0 ? '' : ` Fix the ${mark} ${errors === 1 ? 'line' : 'lines'}, then run validate again.`;
+  const advice =
+    errors === 0
+      ? ''
+      : ` Fix the ${mark} ${errors === 1 ? 'line' : 'lines'}, then run ${options.again ?? 'validate'} again.`;
   const each = findings.map((finding) => renderFinding(finding, options));
   return `${each.join('\n\n')}\n\n${counts} in ${plural(files, 'file')}.${advice}`;
 }

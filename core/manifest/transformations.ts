@@ -278,7 +278,8 @@ async function compile(
   own: InlineKey,
   compiler: Compiler,
 ): Promise<void> {
-  const place = work.doc.places.at(`${pointer}/${rule.file === work.file ? own : 'file'}`, 'value');
+  const placeOf = (key: string) => work.doc.places.at(`${pointer}/${key}`, 'value');
+  const code = placeOf(rule.file === work.file ? own : 'file');
   let errors: readonly SluiceError[];
   try {
     errors = await compiler.check(rule);
@@ -287,6 +288,7 @@ async function compile(
   }
   for (const error of errors) {
     const data = error.toJSON();
+    const place = data.code === 'E_TRANSFORM_ENGINE' ? placeOf('engine') : code;
     const inManifest = data.at?.file === undefined || data.at.file === work.file;
     const at = data.at?.line === undefined ? place : { ...data.at, file: data.at.file ?? rule.file };
     const pointed = inManifest && place.pointer !== undefined ? { ...at, pointer: place.pointer } : at;

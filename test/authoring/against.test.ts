@@ -105,11 +105,19 @@ it('compares with a file or a manifest that is named, on dead letters and on a f
 
 it('says what is missing', async () => {
   await using p = await made();
+  p.write('empty.ndjson', '\n');
+  p.write('rows.ndjson', '3\n{"op":"x","after":{}}\n');
+  p.write('events.ndjson', ndjson([{ after: rows[0] }, { op: 'x' }]));
+  const some = await p.sluice(['test', 'sluice.json', '--against', 'events.ndjson', '--old', 'code.js', '--json']);
+  expect(JSON.parse(some.stdout)).toMatchObject({ events: 1, unreadable: 1 });
   const cases: [string[], RegExp][] = [
     [['--against', 'captures', '--old', 'code.js'], /has no captures/],
     [['--against', 'dead-letters', '--old', 'code.js'], /no pending dead letters/],
-    [['--against', 'in.ndjson'], /E_TEST_TARGET[\s\S]*--old/],
-    [['--against', 'nothing.ndjson'], /cannot be read/],
+    [['--against', 'events.ndjson'], /E_TEST_TARGET[\s\S]*--old/],
+    [['--against', 'nothing.ndjson'], /nothing\.ndjson: the file cannot be read/],
+    [['--against', 'empty.ndjson', '--old', 'code.js'], /empty\.ndjson holds no events/],
+    [['--against', 'rows.ndjson', '--old', 'code.js'], /none of the events of rows\.ndjson can be read; event 1: /],
+    [['--against', 'events.ndjson', '--old', 'nothing.js'], /nothing\.js cannot be read/],
     [['--old', 'code.js'], /--old is for --against/],
   ];
   for (const [args, says] of cases) {

@@ -1,6 +1,6 @@
 // `sluice apply` as a shell runs it: lines in, lines out, failures by their line numbers, exit codes.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -72,14 +72,90 @@ it('answers a slow input as it comes', async () => {
   expect(await running.exited).toMatchObject({ code: 0, stdout: '42\n2\n' });
 });
 
+it('takes the settings of a transformation as flags, and says which flag is wrong', async () => {
+  symlinkSync(new URL('../../node_modules', import.meta.url).pathname, join(dir, 'node_modules'));
+  const jsonata = ['--type', 'jsonata'];
+  const last = ['--expr', '[1, 2, 3][-1] ?: 42'];
+  const [own, older, constant, packaged, short, reference] = [
+    await apply([...jsonata, ...last], '1\n'),
+    await apply([...jsonata, '--engine', 'jsonata@2.1.0', ...last], '1\n'),
+    await apply([...jsonata, '--constants', '{ "rate": 3 }', '--expr', '$ * $rate'], '2\n'),
+    await apply(
+      ['--packages', 'acorn', '--expr', "import { version } from 'acorn'; export default () => version"],
+      '1\n',
+    ),
+    await apply(['--limit', 'timeout=20ms', '--limit', 'depth=7', '--expr', '(() => { for (;;); })()'], '1\n'),
+    await apply([...jsonata, '--lane', 'reference', ...last], '1\n'),
+  ];
+  expect([own.stdout, older.stdout, constant.stdout, reference.stdout]).toEqual(['3\n', '2\n', '6\n', '3\n']);
+  expect(packaged.stdout).toMatch(/^"8\./);
+  expect(short).toMatchObject({ code: 1, stderr: expect.stringContaining('E_TRANSFORM_TIMEOUT') as string });
+  const cases: [string[], RegExp][] = [
+    [['--engine', 'jsonata@2.1.0', '--expr', 'row'], /engine/],
+    [[...jsonata, '--engine', 'jsonata@1.0.0', ...last], /jsonata@1\.0\.0 is not installed here/],
+    [[...jsonata, '--constants', '[1]', ...last], /--constants takes a JSON object/],
+    [['--limit', 'timeout', '--expr', 'row'], /--limit takes a name and a value/],
+    [['--limit', 'timeout=soon', '--expr', 'row'], /--limit: /],
+    [['--limit', 'time=1s', '--expr', 'row'], /time/],
+    [
+      ['--packages', 'not-installed-here', '--expr', "import 'not-installed-here'; export default () => 1"],
+      /not-installed-here/,
+    ],
+  ];
+  for (const [args, says] of cases) {
+    const result = await apply(args, '1\n');
+    expect([args, result.code === 0, result.stderr]).toEqual([args, false, expect.stringMatching(says)]);
+  }
+});
+
+it("runs a plugin's language, with its settings, and refuses a plugin that is none", async () => {
+  mkdirSync(join(dir, 'plugins/shout'), { recursive: true });
+  write(
+    'plugins/shout/package.json',
+    JSON.stringify({
+      name: 'sluice-plugin-shout',
+      version: '1.0.0',
+      description: 'adds a mark',
+      type: 'module',
+      sluice: { plugin: './index.js', api: '^1.0.0', name: 'shout', provides: ['language'] },
+    }),
+  );
+  write(
+    'plugins/shout/index.js',
+    `import { definePlugin } from 'sluice/sdk';
+export default definePlugin({
+  name: 'shout',
+  language: {
+    name: 'shout',
+    config: { type: 'object', additionalProperties: false, properties: { mark: { type: 'string', default: '!' } } },
+    compile: ({ source, config }) => ({
+      guest: '(text) => () => (value) => value + JSON.parse(text)',
+      text: JSON.stringify(source + config.mark),
+      version: '1',
+      code: [source],
+    }),
+  },
+});
+`,
+  );
+  const node = { cwd: dir, input: '"a"\n' };
+  const plain = await sluice(['apply', '--type', 'shout', '--expr', 'h'], node);
+  const asked = await sluice(['apply', '--type', 'shout', '--expr', 'h', '--config', '{ "mark": "?" }'], node);
+  expect([plain.stdout, asked.stdout], plain.stderr + asked.stderr).toEqual(['"ah!"\n', '"ah?"\n']);
+  expect((await apply(['--type', 'shout', '--expr', 'h', '--config', '{ "mork": 1 }'], '1\n')).stderr).toContain(
+    'mork',
+  );
+  expect(await apply(['--type', 'file', '--expr', 'h'], '1\n')).toMatchObject({ code: 2 });
+});
+
 it.each([
   [[], /needs a transform/],
   [['--expr', 'row', '--file', 'code.ts'], /not both/],
   [['--expr', 'row', '--type', 'jsonatta'], /knows no language/],
   [['--file', 'code.txt'], /does not tell its language/],
-  [['--file', 'missing.ts'], /cannot be read/],
+  [['--file', 'missing.ts'], /missing\.ts: the file cannot be read/],
   [['--expr', 'row +'], /E_TRANSFORM_SYNTAX/],
-  [['--expr', 'row', 'missing.ndjson'], /cannot be read/],
+  [['--expr', 'row', 'missing.ndjson'], /missing\.ndjson cannot be read/],
 ])('refuses %j with 2', async (args, says) => {
   const result = await apply(args, '1\n');
   expect(result.code, result.stderr).toBe(2);

@@ -64,7 +64,7 @@ it('infers rows that nobody declared, from captures: what may be missing, lists,
   await using p = await pipeline(fileToFile({}), { 'in.ndjson': ndjson(rows) });
   expect((await p.sluice(['types', 'sluice.json', '--from', 'captures'])).code).toBe(2);
   await p.sluice(['capture', 'sluice.json']);
-  const made = await p.sluice(['types', 'sluice.json']);
+  const made = await p.sluice(['types', 'sluice.json', '--out', '-']);
   const row = /interface ItemsRow (\{[\s\S]*?\n\})/.exec(made.stdout)?.[1];
   expect(row).toBe(`{
   readonly id: number;

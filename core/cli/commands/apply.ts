@@ -3,17 +3,14 @@
 // is; a line that fails is told on stderr with its number, and the others go on.
 
 import { createReadStream } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createLanguages } from '../../../transforms/index.ts';
-import { loneRule } from '../../authoring/rule.ts';
-import { languageByEnding } from '../../authoring/target.ts';
 import { type ErrorData, sluiceError } from '../../errors.ts';
 import type { LoadedFilter } from '../../languages.ts';
-import type { TransformRule } from '../../manifest/model.ts';
-import { nearest } from '../../manifest/nearest.ts';
-import { languageNames } from '../../manifest/transformations.ts';
 import { createLog } from '../../observe/log.ts';
-import { type Command, flag, type Invocation } from '../command.ts';
+import { createRegistry } from '../../registry/resolve.ts';
+import { ruleFlags, ruleFrom } from '../apply-rule.ts';
+import type { Command, Invocation } from '../command.ts';
 import { placeText, printData, say } from '../output.ts';
 import { logLevel } from '../workspace.ts';
 
@@ -28,19 +25,13 @@ export const command: Command = {
     "apply --expr '({ ...row, total: row.total * 2 })' examples/file-to-file/orders.ndjson",
     'apply --file examples/file-to-file/real-orders.ts examples/file-to-file/orders.ndjson',
   ],
-  options: {
-    type: { type: 'string', short: 't', help: 'the language; by default that of the file, or javascript' },
-    file: { type: 'string', short: 'f', help: 'the file of the transform' },
-    expr: {
-      type: 'string',
-      short: 'e',
-      help: 'the code itself; in JavaScript a module, or an expression over row and ctx',
-    },
-  },
+  options: ruleFlags,
   async run(invocation) {
     const log = createLog({ level: logLevel(invocation), format: 'text', color: invocation.color });
     await using languages = createLanguages({ log });
-    await using filter = await languages.createFilter(await ruleFrom(invocation, languages.names), { log });
+    const registry = createRegistry({ manifestDir: process.cwd() });
+    const rule = await ruleFrom(invocation, languages.names, (name, kind) => registry.resolve(name, kind));
+    await using filter = await languages.createFilter(rule, { log });
     const never = new AbortController().signal;
     let failed = 0;
     for await (const slice of slices(invocation.positionals)) {
@@ -69,54 +60,6 @@ function tellFailure(line: string, error: ErrorData, invocation: Invocation): vo
     const at = error.at?.line === undefined ? '' : `  ${placeText(error.at)}`;
     say(`✗ line ${line}  ${error.code}${at}  ${error.message.split('\n')[0]}`);
   }
-}
-
-async function ruleFrom(invocation: Invocation, known: readonly string[]): Promise<TransformRule> {
-  const file = flag(invocation, 'file');
-  const expr = flag(invocation, 'expr');
-  if ((file === undefined) === (expr === undefined)) {
-    throw sluiceError('E_USAGE', {
-      message: file === undefined ? 'apply needs a transform' : 'apply takes --file or --expr, not both',
-      fix: "write --file ./transform.ts, or --expr '{ total: row.total }'",
-    });
-  }
-  const type = flag(invocation, 'type') ?? (file === undefined ? 'javascript' : languageByEnding[extname(file)]);
-  if (type === undefined) {
-    throw sluiceError('E_USAGE', {
-      message: 'the name of the file does not tell its language',
-      fix: `name it with --type: ${known.join(', ')}`,
-    });
-  }
-  if (!known.includes(type) && !languageNames.includes(type)) {
-    const near = nearest(type, known);
-    throw sluiceError('E_USAGE', {
-      message: `apply knows no language "${type}"`,
-      fix: near === null ? `one of: ${known.join(', ')}` : `did you mean ${near}?`,
-    });
-  }
-  if (file !== undefined) return await loaded({ type, file: resolve(file) }, { file });
-  return await loaded({ type, [keyOf(type)]: expr ?? '' }, expressionOf(type, expr ?? ''));
-}
-
-// What the manifest's loader makes of it, with places in what was given rather than in the entry that was made of it.
-async function loaded(entry: Readonly<Record<string, string>>, given: Partial<TransformRule>): Promise<TransformRule> {
-  const { rule, findings } = await loneRule(entry, process.cwd(), null);
-  if (rule !== null) return { ...rule, ...given };
-  const { code, message, fix } = findings.find((finding) => finding.severity === 'error')!;
-  throw sluiceError(code, { message, ...(fix === undefined ? {} : { fix }) });
-}
-
-function keyOf(type: string): string {
-  return type === 'jsonata' ? 'expression' : type === 'kazaam' ? 'specification' : 'code';
-}
-
-/** In JavaScript an expression stands on a line of its own within a module, so that its places are its own too. */
-function expressionOf(type: string, expr: string): Pick<TransformRule, 'source' | 'file' | 'offset' | 'dir'> {
-  const given = { file: '--expr', dir: process.cwd() };
-  const isExpression = (type === 'javascript' || type === 'typescript') && !/\bexport\b[\s\S]*\bdefault\b/.test(expr);
-  return isExpression
-    ? { ...given, source: `export default (row, ctx) => (\n${expr}\n)`, offset: { line: 0, column: 1 } }
-    : { ...given, source: expr, offset: { line: 1, column: 1 } };
 }
 
 type Value = Parameters<LoadedFilter['apply']>[0][number];
@@ -157,9 +100,10 @@ async function* slices(files: readonly string[]): AsyncGenerator<Slice> {
     bytes = 0;
     return slice;
   };
-  for (const input of files.length === 0 ? [process.stdin] : files.map((file) => createReadStream(resolve(file)))) {
+  const inputs = files.map((file) => [file, createReadStream(resolve(file))] as const);
+  for (const [name, input] of files.length === 0 ? [['stdin', process.stdin] as const] : inputs) {
     let parts: Buffer[] = []; // of a line that has not ended
-    for await (const chunk of chunksOf(input)) {
+    for await (const chunk of chunksOf(name, input)) {
       let from = 0;
       for (let end = chunk.indexOf(10); end >= 0; from = end + 1, end = chunk.indexOf(10, from)) {
         add(Buffer.concat([...parts, chunk.subarray(from, end)]));
@@ -174,13 +118,13 @@ async function* slices(files: readonly string[]): AsyncGenerator<Slice> {
   }
 }
 
-async function* chunksOf(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* chunksOf(name: string, input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* input;
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
     throw sluiceError('E_USAGE', {
-      message: `an input cannot be read (${code})`,
+      message: `${name} cannot be read (${code})`,
       fix: 'check its path',
       cause: thrown,
     });

@@ -4,6 +4,7 @@
 import { ledgerWith, pendingSince } from '../../engine/status.ts';
 import type { StreamConfig } from '../../manifest/model.ts';
 import type { StateStore, StreamState } from '../../state/store.ts';
+import { isRow, type Json } from '../../values.ts';
 import type { Command } from '../command.ts';
 import { printData, printJson, table } from '../output.ts';
 import { sandboxStatus } from '../sandbox-rows.ts';
@@ -81,6 +82,10 @@ function statusText(streams: readonly Shown[]): string {
     ]);
   }
   const notes = streams.flatMap((stream) => [
+    ...lanesOf(stream.details).map(({ transform, name, why, events, deopts }) => {
+      const slower = deopts === 0 ? '' : `, ${deopts} of ${events} events in a slower one`;
+      return `${stream.id}: ${transform} runs in the ${name} lane${why === undefined ? '' : ` (${why})`}${slower}`;
+    }),
     ...(stream.reason === null ? [] : [`${stream.id}: ${stream.reason.code} ${stream.reason.message}`]),
     ...(stream.dead_letters_pending === 0
       ? []
@@ -94,4 +99,18 @@ function statusText(streams: readonly Shown[]): string {
     ),
   ]);
   return [table(rows), ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+}
+
+interface ShownLane {
+  readonly transform: string;
+  readonly name: string;
+  readonly why?: string;
+  readonly events: number;
+  readonly deopts: number;
+}
+
+/** Of the row that a running process writes (`liveRow`). */
+function lanesOf(details: Json | null): readonly ShownLane[] {
+  const lanes = isRow(details) ? details['lanes'] : undefined;
+  return Array.isArray(lanes) ? (lanes as unknown as readonly ShownLane[]) : [];
 }

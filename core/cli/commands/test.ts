@@ -179,7 +179,8 @@ async function runAll(invocation: Invocation, around: Surroundings): Promise<rea
   const results: Ran[] = [];
   const tell = (findings: readonly Finding[], sources: ReadonlyMap<string, string>): void => {
     const shown = invocation.quiet ? findings.filter((finding) => finding.severity === 'error') : findings;
-    if (!invocation.json && shown.length > 0) say(renderFindings(shown, { sources, colour: invocation.color }));
+    if (!invocation.json && shown.length > 0)
+      say(renderFindings(shown, { sources, colour: invocation.color, again: 'test' }));
   };
   const nothing = (file: string, findings: readonly Finding[]): Ran => ({
     file,

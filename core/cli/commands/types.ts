@@ -28,7 +28,7 @@ export const command: Command = {
   options: {
     stream: { type: 'string', help: 'which stream, where the manifest has several' },
     from: { type: 'string', help: 'captures or source; by default captures, if there are any' },
-    out: { type: 'string', short: 'o', help: 'write to this file; by default to stdout' },
+    out: { type: 'string', short: 'o', help: 'write to this file; by default, and for -, to stdout' },
   },
   async run(invocation) {
     const from = flag(invocation, 'from');
@@ -49,7 +49,7 @@ export const command: Command = {
     const words = stored.length > 0 ? `${stored.length} captured events` : `${captures.length} events of its source`;
     const text = declarationsOf(config.id, captures, words);
     const out = flag(invocation, 'out');
-    if (out === undefined)
+    if (out === undefined || out === '-')
       await (invocation.json ? printJson({ stream: config.id, declarations: text }) : printData(text));
     else {
       await writeFile(out, text).catch((thrown: NodeJS.ErrnoException) => {
