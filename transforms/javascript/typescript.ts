@@ -1,19 +1,12 @@
-// Strips the types of TypeScript, with every line and column kept (types become spaces), by Node's own stripper.
+// Strips the types of an author's TypeScript, with every line and column kept.
 // Refuses, with line and column: what is no TypeScript, and what is more than types (enums, namespaces, parameter properties).
 
-import { stripTypeScriptTypes } from 'node:module';
+import { stripQuietly } from '../strip-types.ts';
 import { ModuleFinding } from './rewrite.ts';
 
 export function stripTypes(source: string): string {
-  // Node says once that its stripper is experimental. That is no news for the author of a transform, and it would stand
-  // between the lines of our own log, so this one warning (and no other) is held back while it runs.
-  const { emitWarning } = process;
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
-    if (/stripTypeScriptTypes/.test(String(warning))) return;
-    (emitWarning as (...args: unknown[]) => void).call(process, warning, ...rest);
-  }) as typeof process.emitWarning;
   try {
-    return stripTypeScriptTypes(source, { mode: 'strip' });
+    return stripQuietly(source);
   } catch (error) {
     const code = (error as { code?: string }).code ?? '';
     if (!code.endsWith('_TYPESCRIPT_SYNTAX')) throw error;
@@ -27,8 +20,6 @@ export function stripTypes(source: string): string {
       line,
       column,
     });
-  } finally {
-    process.emitWarning = emitWarning;
   }
 }
 

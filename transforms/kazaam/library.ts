@@ -3,8 +3,8 @@
 // Refuses a circle of imports, and any import from outside of the package: it has no dependency.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import type { Node, Program } from 'acorn';
+import { stripQuietly } from '../strip-types.ts';
 
 let made: Promise<string> | undefined;
 
@@ -49,21 +49,7 @@ async function bundle(start: URL): Promise<string> {
 
 function plain(url: URL): string {
   const text = readFileSync(url, 'utf8');
-  return url.pathname.endsWith('.ts') ? quietly(() => stripTypeScriptTypes(text, { mode: 'strip' })) : text;
-}
-
-/** Node says once that its stripper is experimental: no news for whoever starts a stream. */
-function quietly<T>(run: () => T): T {
-  const { emitWarning } = process;
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
-    if (/stripTypeScriptTypes/.test(String(warning))) return;
-    (emitWarning as (...args: unknown[]) => void).call(process, warning, ...rest);
-  }) as typeof process.emitWarning;
-  try {
-    return run();
-  } finally {
-    process.emitWarning = emitWarning;
-  }
+  return url.pathname.endsWith('.ts') ? stripQuietly(text) : text;
 }
 
 interface Edit {
