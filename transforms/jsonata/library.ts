@@ -126,28 +126,21 @@ function isMember(node: AnyNode, object: string, property: string): boolean {
 
 /** `input.push(undefined)` */
 function isPushOfNothing(node: AnyNode): boolean {
-  if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') return false;
-  const { property } = node.callee;
-  const [first] = node.arguments;
-  return (
-    property.type === 'Identifier' &&
-    property.name === 'push' &&
-    first?.type === 'Identifier' &&
-    first.name === 'undefined'
-  );
+  const given = givenTo(node, 'push');
+  return given?.type === 'Identifier' && given.name === 'undefined';
 }
 
 /** `environment.lookup(Symbol.for(…))` */
 function isCallbackLookup(node: AnyNode): boolean {
-  if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') return false;
+  const given = givenTo(node, 'lookup');
+  return given?.type === 'CallExpression' && isMember(given.callee, 'Symbol', 'for');
+}
+
+/** The first argument of a call of the method of this name, whatever it is called on. */
+function givenTo(node: AnyNode, method: string): AnyNode | undefined {
+  if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') return undefined;
   const { property } = node.callee;
-  const [first] = node.arguments;
-  return (
-    property.type === 'Identifier' &&
-    property.name === 'lookup' &&
-    first?.type === 'CallExpression' &&
-    isMember(first.callee, 'Symbol', 'for')
-  );
+  return property.type === 'Identifier' && property.name === method ? node.arguments[0] : undefined;
 }
 
 function walk(node: AnyNode, visit: (node: AnyNode) => void): void {
