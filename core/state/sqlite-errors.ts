@@ -35,26 +35,11 @@ export function stateError(thrown: unknown, doing: 'open' | 'read' | 'write'): S
   switch (resultCode(thrown)) {
     case ERROR:
       if (!/^no such (table|column)/.test(messageOf(thrown))) break;
-      return sluiceError('E_STATE_CORRUPT', {
-        message: `the state store is damaged: ${messageOf(thrown)}`,
-        fix: 'restore it from a copy, or move it away and run `sluice checkpoint set` from what you know',
-        cause,
-        permanent: true,
-      });
+      return damaged(messageOf(thrown), 'move it away and run `sluice checkpoint set` from what you know', cause);
     case NOTADB:
-      return sluiceError('E_STATE_CORRUPT', {
-        message: 'the state store is damaged: its file is no SQLite database',
-        fix: 'restore it from a copy, or set `service.state.path` to another file',
-        cause,
-        permanent: true,
-      });
+      return damaged('its file is no SQLite database', 'set `service.state.path` to another file', cause);
     case CORRUPT:
-      return sluiceError('E_STATE_CORRUPT', {
-        message: `the state store is damaged: ${messageOf(thrown)}`,
-        fix: 'restore it from a copy, or move it away and run `sluice checkpoint set` from what you know',
-        cause,
-        permanent: true,
-      });
+      return damaged(messageOf(thrown), 'move it away and run `sluice checkpoint set` from what you know', cause);
     case FULL:
       return sluiceError(code, {
         message: `the state store ${what}: the disk is full`,
@@ -91,6 +76,15 @@ export function stateError(thrown: unknown, doing: 'open' | 'read' | 'write'): S
       break;
   }
   return sluiceError(code, { message: `the state store ${what}: ${reasonOf(thrown)}`, fix: fixOf(thrown), cause });
+}
+
+function damaged(how: string, orElse: string, cause: unknown): SluiceError {
+  return sluiceError('E_STATE_CORRUPT', {
+    message: `the state store is damaged: ${how}`,
+    fix: `restore it from a copy, or ${orElse}`,
+    cause,
+    permanent: true,
+  });
 }
 
 // A message of the file system holds the path, which is a configuration value: its code says as much.
