@@ -51,6 +51,13 @@ function followFrom(
   };
 }
 
+/** Follows until there are so many events, and stops. */
+async function firstPosition(path: string, events: number): Promise<FilePosition> {
+  await using follower = followFrom(path, null);
+  await follower.until(events);
+  return follower.positions[0]!;
+}
+
 const rows = (events: readonly Got[]): unknown[] => events.map((event) => JSON.parse(event.after!).n);
 const row = (n: number): string => `{"n":${n},"text":"äß😀"}\n`;
 
@@ -117,12 +124,7 @@ test('a renamed file is read to its end, then the new one from its beginning', a
 test('a file that was renamed while nobody read is found and finished first', async () => {
   await using folder = await newFolder();
   const path = await start(folder, row(0) + row(1));
-  let from: FilePosition;
-  {
-    await using follower = followFrom(path, null);
-    await follower.until(2);
-    from = follower.positions[0]!;
-  }
+  let from = await firstPosition(path, 2);
   await appendFile(path, row(2));
   await rename(path, folder.at('app.1.ndjson'));
   await writeFile(path, row(3));
@@ -164,12 +166,7 @@ test('a new file moves the position before it has any lines', async () => {
 test('a file whose rest is gone is refused, because nobody knows what it held', async () => {
   await using folder = await newFolder();
   const path = await start(folder, row(0));
-  let from: FilePosition;
-  {
-    await using follower = followFrom(path, null);
-    await follower.until(1);
-    from = follower.positions[0]!;
-  }
+  const from = await firstPosition(path, 1);
   await rename(path, folder.at('gone'));
   await writeFile(path, row(1));
   await using follower = followFrom(path, from);
@@ -195,12 +192,7 @@ test('a file that is cut is read from its beginning again', async () => {
 test('a file that was copied away and cut while nobody read is finished in the copy first', async () => {
   await using folder = await newFolder();
   const path = await start(folder, row(0));
-  let from: FilePosition;
-  {
-    await using follower = followFrom(path, null);
-    await follower.until(1);
-    from = follower.positions[0]!;
-  }
+  const from = await firstPosition(path, 1);
   await appendFile(path, row(1));
   await copyFile(path, folder.at('app.ndjson.1'));
   await writeFile(path, row(2));
