@@ -2,7 +2,6 @@
 // they are now, by a verb alone and by a running process. A replay changes a letter's status and never the ledger.
 
 import { writeFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import {
   expectTold,
@@ -38,17 +37,7 @@ async function withLetters(manifest: object): Promise<Pipeline> {
   return p;
 }
 
-function table(p: Pipeline): unknown[] {
-  const db = new DatabaseSync(p.path('out.db'), { readOnly: true });
-  try {
-    return db
-      .prepare('select * from items order by id')
-      .all()
-      .map((row) => ({ ...row }));
-  } finally {
-    db.close();
-  }
-}
+const table = (p: Pipeline): unknown[] => p.query('out.db', 'select * from items order by id');
 
 const verb = (p: Pipeline, ...args: string[]) => p.sluice(['dead-letters', args[0]!, 'sluice.json', ...args.slice(1)]);
 

@@ -6,15 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, vi } from 'vitest';
+import type { Ledger as StoredLedger } from '../../core/checkpoint.ts';
 import { type RunningSluice, type SluiceOptions, type SluiceResult, sluice, startSluice, until } from '../cli.ts';
 
-export interface Ledger {
-  readonly in: number;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly skipped: number;
-  readonly dead_lettered: number;
+export interface Ledger extends StoredLedger {
   readonly pending: number;
 }
 
@@ -74,6 +71,8 @@ export interface Pipeline extends AsyncDisposable {
   read(name: string): string;
   /** The lines of an NDJSON file; none when it is not there. */
   rows<T = Record<string, unknown>>(name: string): T[];
+  /** What a query gives from an SQLite file. */
+  query(name: string, sql: string): Record<string, unknown>[];
   /** Writes sluice.json, which every verb below is given. */
   manifest(value: object): void;
   /** Any verb, with no manifest added. */
@@ -152,6 +151,13 @@ export async function pipeline(manifest?: object, files: Readonly<Record<string,
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as T);
+    },
+    query(name, sql) {
+      using db = new DatabaseSync(path(name), { readOnly: true });
+      return db
+        .prepare(sql)
+        .all()
+        .map((row) => ({ ...row }));
     },
     manifest(value) {
       write(MANIFEST, JSON.stringify({ version: 1, ...value }, null, 2));

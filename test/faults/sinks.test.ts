@@ -4,7 +4,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import {
   expectSum,
@@ -200,17 +199,7 @@ describe.concurrent('a sink by key', () => {
       transformations: [javascript(code)],
       sinks: [{ id: 'db', type: 'sqlite', path: './out.db', ...more }],
     });
-  const table = (p: Pipeline): unknown[] => {
-    const db = new DatabaseSync(p.path('out.db'), { readOnly: true });
-    try {
-      return db
-        .prepare('select * from items order by 1')
-        .all()
-        .map((row) => ({ ...row }));
-    } finally {
-      db.close();
-    }
-  };
+  const table = (p: Pipeline): unknown[] => p.query('out.db', 'select * from items order by 1');
 
   it('refuses two outputs of one event with one key, and takes the others', async () => {
     await using p = await pipeline(toSqlite('export default (row) => row.id === 2 ? [row, { ...row, x: 1 }] : row'), {

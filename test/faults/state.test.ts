@@ -216,17 +216,8 @@ describe.runIf(canMount)('a full disk', () => {
 
 describe.concurrent('a home that was deleted', () => {
   const toHome = fileToFile({ sinks: [{ id: 'db', type: 'sqlite', path: './home.db' }] });
-  const ids = (p: Pipeline): unknown[] => {
-    const db = new DatabaseSync(p.path('home.db'), { readOnly: true });
-    try {
-      return db
-        .prepare('select id from items order by id')
-        .all()
-        .map((row) => Number(row['id']));
-    } finally {
-      db.close();
-    }
-  };
+  const ids = (p: Pipeline): unknown[] =>
+    p.query('home.db', 'select id from items order by id').map((row) => Number(row['id']));
   const lose = (p: Pipeline): void => {
     for (const end of ['', '-wal', '-shm', '-journal']) rmSync(p.path(`home.db${end}`), { force: true });
   };
