@@ -8,22 +8,25 @@ import { copyProject, type ProjectCopy } from './project-copy.ts';
 
 let project: ProjectCopy;
 
+interface Package {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly provides: 'sink' | 'language';
+}
+
+function addPlugin({ name, version, description, provides }: Package, source: string): void {
+  const sluice = { plugin: './index.ts', api: '^1.0.0', name, provides: [provides] };
+  const described = { name: `sluice-plugin-${name}`, version, description, private: true, type: 'module', sluice };
+  mkdirSync(project.at('plugins', name));
+  writeFileSync(project.at('plugins', name, 'package.json'), JSON.stringify(described));
+  writeFileSync(project.at('plugins', name, 'index.ts'), source);
+}
+
 beforeAll(() => {
   project = copyProject();
-  mkdirSync(project.at('plugins', 'tally'));
-  writeFileSync(
-    project.at('plugins', 'tally', 'package.json'),
-    JSON.stringify({
-      name: 'sluice-plugin-tally',
-      version: '3.2.1',
-      description: 'counts events per table',
-      private: true,
-      type: 'module',
-      sluice: { plugin: './index.ts', api: '^1.0.0', name: 'tally', provides: ['sink'] },
-    }),
-  );
-  writeFileSync(
-    project.at('plugins', 'tally', 'index.ts'),
+  addPlugin(
+    { name: 'tally', version: '3.2.1', description: 'counts events per table', provides: 'sink' },
     `// Counts events per table, and writes the counts into a file.
 import { writeFileSync } from 'node:fs';
 import { allOk, definePlugin } from 'sluice/sdk';
@@ -65,20 +68,8 @@ streams:
   );
 });
 beforeAll(() => {
-  mkdirSync(project.at('plugins', 'picker'));
-  writeFileSync(
-    project.at('plugins', 'picker', 'package.json'),
-    JSON.stringify({
-      name: 'sluice-plugin-picker',
-      version: '1.0.0',
-      description: 'a language that is a list of columns',
-      private: true,
-      type: 'module',
-      sluice: { plugin: './index.ts', api: '^1.0.0', name: 'picker', provides: ['language'] },
-    }),
-  );
-  writeFileSync(
-    project.at('plugins', 'picker', 'index.ts'),
+  addPlugin(
+    { name: 'picker', version: '1.0.0', description: 'a language that is a list of columns', provides: 'language' },
     `// A language: each line is a column that is kept.
 import { definePlugin, sluiceError } from 'sluice/sdk';
 
