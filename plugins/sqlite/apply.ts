@@ -1,9 +1,8 @@
 // Applies a run of steps of one table that belong together, in the caller's transaction and within its savepoint.
 // Makes and widens the table as far as the settings let it; what they forbid is thrown as the event's own error.
 
-import { type Column, type EventBatch, isRow, type KeySpec, type Row } from 'sluice/sdk';
+import { type Column, type EventBatch, effectsOf, isRow, type Row, type RowTarget, type Step } from 'sluice/sdk';
 import type { Connection } from './driver.ts';
-import { effectsOf } from './effects.ts';
 import {
   append,
   canonicalNames,
@@ -15,7 +14,6 @@ import {
   updateMatch,
   upsert,
 } from './statements.ts';
-import type { Step } from './steps.ts';
 import {
   addColumns,
   addKey,
@@ -28,11 +26,7 @@ import {
   type TargetSettings,
 } from './target.ts';
 
-export interface WriteSettings extends TargetSettings {
-  readonly key: KeySpec;
-  /** The target of a source table (as batch.table names it). */
-  readonly tableOf: (batch: EventBatch, i: number) => string;
-}
+export interface WriteSettings extends TargetSettings, RowTarget {}
 
 /** What is known of the target tables; forgotten whenever the database's schema may have changed. */
 export interface TargetCache {

@@ -3,7 +3,7 @@
 // column of numbers, a decimal with more digits than a double, half of a surrogate pair, which UTF-8 cannot say and the
 // driver would replace), the event is rejected with the column's name.
 
-import { type ColumnType, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { brokenText, type ColumnType, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 import type { Param } from './driver.ts';
 import type { Affinity } from './kinds.ts';
 
@@ -88,13 +88,5 @@ export function unfitValue(table: string, column: string, value: Json | undefine
   return sluiceError('E_SINK_REJECT', {
     message: `the value for column "${column}" of table "${table}" does not fit the column's type`,
     fix: "change the column's type (TEXT takes everything), or the value in a transform",
-  });
-}
-
-/** `where` names the place, never the value. */
-export function brokenText(where: string): SluiceError {
-  return sluiceError('E_SINK_REJECT', {
-    message: `the text for ${where} is no well-formed Unicode (it has half of a surrogate pair)`,
-    fix: 'mend the text at the source, or in a transform with `toWellFormed()`',
   });
 }

@@ -4,14 +4,7 @@
 // the transaction is there, and the next begin() or write() works with a new connection if the old one is of no use.
 
 import { existsSync } from 'node:fs';
-import {
-  type Context,
-  type EventBatch,
-  type HomeTransaction,
-  type Sink,
-  sluiceError,
-  type WriteResult,
-} from 'sluice/sdk';
+import { type Context, type HomeTransaction, type Sink, sluiceError, tableRule, type WriteResult } from 'sluice/sdk';
 import type { TargetCache, WriteSettings } from './apply.ts';
 import type { SinkSettings } from './config.ts';
 import { type Connection, connect, turns } from './driver.ts';
@@ -142,30 +135,5 @@ export function createSink(config: SinkSettings, context: Context): Sink {
     async [Symbol.asyncDispose]() {
       await turn(drop);
     },
-  };
-}
-
-/** By the setting, else the source table's own name, which two source tables of different schemas may not share. */
-function tableRule(setting: SinkSettings['table']): (batch: EventBatch, i: number) => string {
-  const known = new Map<string, string>();
-  return (batch, i) => {
-    if (typeof setting === 'string') return setting;
-    const from = batch.table(i);
-    const found = known.get(from);
-    if (found !== undefined) return found;
-    const own = (JSON.parse(batch.head(i)) as { source: { table: string } }).source.table;
-    const target = setting?.[from] ?? setting?.[own];
-    if (target === undefined) {
-      for (const [other, taken] of known) {
-        if (taken !== own) continue;
-        throw sluiceError('E_SINK_WRITE', {
-          message: `the source tables ${other} and ${from} would both be written to table "${own}"`,
-          fix: 'give the sink `table` as a map from source table to table',
-          permanent: true,
-        });
-      }
-    }
-    known.set(from, target ?? own);
-    return target ?? own;
   };
 }

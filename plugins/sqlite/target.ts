@@ -3,8 +3,16 @@
 // gets a unique index once one with a key comes); what the settings forbid is a clear rejection of the event, never a value
 // that is silently left out.
 
-import { type Column, type ColumnType, type Json, type Row, type SluiceError, sluiceError } from 'sluice/sdk';
-import { brokenText, type TargetColumn } from './binds.ts';
+import {
+  brokenText,
+  type Column,
+  type ColumnType,
+  type Json,
+  type Row,
+  type SluiceError,
+  sluiceError,
+} from 'sluice/sdk';
+import type { TargetColumn } from './binds.ts';
 import type { Connection } from './driver.ts';
 import { faultOf } from './faults.ts';
 import { affinityOf, declaredFor, kindOf, quoted } from './kinds.ts';

@@ -1,18 +1,12 @@
-// What one event asks of the sink. Pure.
+// What one event asks of a sink that writes rows into tables. Pure.
 // Refuses events that name no row: without a key where one is needed, without the row itself.
 
-import {
-  type EventBatch,
-  isSluiceError,
-  type KeySpec,
-  parseRow,
-  type Row,
-  type SluiceError,
-  sinkKey,
-  sluiceError,
-  toSluiceError,
-} from 'sluice/sdk';
-import { brokenText } from './binds.ts';
+import { parseRow } from '../batch.ts';
+import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+import { type KeySpec, sinkKey } from '../sink-key.ts';
+import type { Row } from '../values.ts';
+import { brokenText } from './texts.ts';
 
 /** One event as the sink writes it. */
 export interface Step {

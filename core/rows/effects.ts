@@ -2,7 +2,7 @@
 // Guarantees: of several events of a key the last one counts; columns that a later event does not have keep what the
 // earlier ones gave; after a delete nothing of the old row is kept. Pure.
 
-import { canonical, type Row } from 'sluice/sdk';
+import { canonical, type Row } from '../values.ts';
 import type { Step } from './steps.ts';
 
 export interface Effects {

@@ -1,0 +1,35 @@
+// Which table of a sink the events of a source table go to.
+
+import { sluiceError } from '../errors.ts';
+import type { EventBatch } from '../event.ts';
+
+/** A sink's `table` setting: one table for all, a map from source table (with or without its schema) to table, or nothing. */
+export type TableSetting = string | Readonly<Record<string, string>> | undefined;
+
+/**
+ * By the setting, else the source table's own name, which two source tables of different schemas may not share.
+ * @throws SluiceError E_SINK_WRITE when they do
+ */
+export function tableRule(setting: TableSetting): (batch: EventBatch, i: number) => string {
+  const known = new Map<string, string>();
+  return (batch, i) => {
+    if (typeof setting === 'string') return setting;
+    const from = batch.table(i);
+    const found = known.get(from);
+    if (found !== undefined) return found;
+    const own = (JSON.parse(batch.head(i)) as { source: { table: string } }).source.table;
+    const target = setting?.[from] ?? setting?.[own];
+    if (target === undefined) {
+      for (const [other, taken] of known) {
+        if (taken !== own) continue;
+        throw sluiceError('E_SINK_WRITE', {
+          message: `the source tables ${other} and ${from} would both be written to table "${own}"`,
+          fix: 'give the sink `table` as a map from source table to table',
+          permanent: true,
+        });
+      }
+    }
+    known.set(from, target ?? own);
+    return target ?? own;
+  };
+}
