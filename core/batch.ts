@@ -335,6 +335,7 @@ function select(
       return NO_COLUMNS;
     },
     ...(parts.every((batch) => batch.lines !== undefined) ? { lines } : {}),
+    ...(parts.every((batch) => batch.cells !== undefined) ? { cells: (i) => batchAt(i).cells!(indexAt(i)) } : {}),
     events() {
       events ??= Array.from({ length }, (_, i) => batchAt(i).events()[indexAt(i)]!);
       return events;

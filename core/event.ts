@@ -120,6 +120,11 @@ export interface EventBatch {
    * For whoever passes rows on unread: nothing is decoded. The bytes must not be changed.
    */
   lines?(from: number, to: number): readonly Buffer[] | null;
+  /**
+   * The row `after` as the texts of its columns (cells.ts), one for each of `columns(table(i))`: undefined is absent. null where there
+   * is no such row; no such function where the batch does not hold cells.
+   */
+  cells?(i: number): readonly (string | null | undefined)[] | null;
   readonly ranges?: readonly SnapshotRange[];
   /** By index: the events that the source could not read. Nobody but the engine sees a batch that has any. */
   readonly unreadable?: ReadonlyMap<number, Unreadable>;
