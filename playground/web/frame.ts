@@ -1,0 +1,16 @@
+// What every pane gets: the state to show, and the two ways to act on it.
+
+import type { ActionName } from './keys.ts';
+import type { Action, State } from './state.ts';
+import type { Work } from './work.ts';
+
+export interface Frame {
+  readonly state: State;
+  readonly send: (action: Action) => void;
+  readonly work: Work;
+  /** Of the page's policy, for the editors' styles. */
+  readonly nonce: string;
+  readonly mac: boolean;
+  /** Carries out a command of keys.ts. */
+  readonly act: (action: ActionName) => void;
+}

@@ -1,0 +1,75 @@
+// Bundles the playground's page (playground/web/) into one script beside its HTML, CSS and icon. `build.mjs` puts it into the
+// package; from a checkout the playground's server asks `webFolder()` for it, which builds once for each state of the sources.
+// Guarantee: what is in the folder was made from the sources as they are, by the versions in the lock file; a build that
+// failed or was killed leaves nothing behind that looks like one.
+
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const web = join(root, 'playground', 'web');
+const cache = join(root, 'node_modules', '.cache', 'sluice-web');
+const AS_THEY_ARE = ['index.html', 'app.css', 'icon.svg'];
+
+/** Builds the page into `out`, which must not exist. */
+export async function buildWeb(out) {
+  const { rolldown } = await import('rolldown');
+  mkdirSync(dirname(out), { recursive: true });
+  const folder = mkdtempSync(`${out}.`);
+  try {
+    const bundle = await rolldown({
+      input: join(web, 'main.tsx'),
+      platform: 'browser',
+      tsconfig: join(web, 'tsconfig.json'),
+      transform: { target: 'es2022' },
+      logLevel: 'warn',
+    });
+    await bundle.write({ dir: folder, format: 'esm', minify: true, entryFileNames: 'app.js', codeSplitting: false });
+    await bundle.close();
+    for (const file of AS_THEY_ARE) cpSync(join(web, file), join(folder, file));
+    chmodSync(folder, 0o755);
+    renameSync(folder, out);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    // two processes built the same at the same time, and the other one was first
+    if (!existsSync(join(out, 'index.html'))) throw error;
+  }
+}
+
+/** The folder of the page as the sources are now. Builds it on the first call after a change, in about a second. */
+export async function webFolder() {
+  const out = join(cache, fingerprint());
+  if (!existsSync(join(out, 'index.html'))) {
+    const old = existsSync(cache) ? readdirSync(cache) : [];
+    await buildWeb(out);
+    for (const one of old) rmSync(join(cache, one), { recursive: true, force: true });
+  }
+  return out;
+}
+
+function fingerprint() {
+  const hash = createHash('sha256');
+  const files = readdirSync(web, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  for (const file of [...files, join(root, 'package-lock.json'), fileURLToPath(import.meta.url)]) {
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
+  }
+  return hash.digest('hex').slice(0, 20);
+}
