@@ -49,6 +49,7 @@ if (!existsSync(bin)) {
 }
 await step('lint', 'biome', ['check', '--no-errors-on-unmatched', '--diagnostic-level=error', '.']);
 await step('types', 'tsc', ['--noEmit']);
+await step('types of the page', 'tsc', ['-p', 'playground/web']);
 
 const results = mkdtempSync(join(tmpdir(), 'sluice-test-'));
 const file = join(results, 'results.json');
