@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const web = join(root, 'playground', 'web');
 const cache = join(root, 'node_modules', '.cache', 'sluice-web');
+const KEPT = 5;
 const AS_THEY_ARE = ['index.html', 'app.css', 'icon.svg'];
 
 /** Builds the page into `out`, which must not exist. */
@@ -52,9 +53,14 @@ export async function buildWeb(out) {
 export async function webFolder() {
   const out = join(cache, fingerprint());
   if (!existsSync(join(out, 'index.html'))) {
-    const old = existsSync(cache) ? readdirSync(cache) : [];
     await buildWeb(out);
-    for (const one of old) rmSync(join(cache, one), { recursive: true, force: true });
+    // a few are left for servers that still run, and for copies of the project that share this folder
+    const builds = readdirSync(cache).map((name) => ({
+      path: join(cache, name),
+      at: statSync(join(cache, name)).mtimeMs,
+    }));
+    for (const { path } of builds.sort((a, b) => b.at - a.at).slice(KEPT))
+      rmSync(path, { recursive: true, force: true });
   }
   return out;
 }
