@@ -1,12 +1,12 @@
 // Where test files are: named, beside the transformations of a manifest, or anywhere below a folder.
 
-import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sluiceError } from '../errors.ts';
 import type { Finding } from '../manifest/finding.ts';
 import type { Loaded } from '../manifest/load.ts';
 import { shownPath, TESTS } from './target.ts';
+import { testFilesOf } from './test-files.ts';
 
 export interface FoundFile {
   /** As it is shown: relative to where the verb runs. */
@@ -41,14 +41,7 @@ export async function findTests(
       const loaded = await load(path);
       if (loaded.manifest === null) failed.push(loaded);
       for (const rule of loaded.manifest?.transformations ?? []) {
-        const own = rule.offset.line === 1 && rule.offset.column === 1 && rule.plugin === undefined;
-        const code = join(rule.dir, basename(rule.file));
-        const stems = [rule.id, ...(own ? [basename(code), basename(code, extname(code))] : [])];
-        for (const stem of stems)
-          for (const ending of ['yaml', 'yml', 'json']) {
-            const test = join(rule.dir, `${stem}.tests.${ending}`);
-            if (existsSync(test)) add(test, { manifest: path, transformation: rule.id });
-          }
+        for (const test of testFilesOf(rule)) add(test, { manifest: path, transformation: rule.id });
       }
     } else {
       const fix = 'name a folder, a manifest, or a file *.tests.yaml';
