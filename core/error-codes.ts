@@ -129,6 +129,51 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'take a snapshot, or set the checkpoint',
   ),
   E_SOURCE_TAP: row('runtime', 'This source cannot be tapped.', 'use `capture:` in the stream'),
+  E_SOURCE_SETTINGS: row(
+    'environment',
+    'The server is not set up for what the source needs.',
+    'run `sluice check`: it names the statement that mends it',
+  ),
+  E_SOURCE_RIGHTS: row(
+    'environment',
+    'The server refuses what the source needs to do.',
+    'run `sluice check`: it names the statement for each right that is missing',
+  ),
+  E_SOURCE_PUBLICATION: row(
+    'environment',
+    'The publication is missing, or is another one than the position knows.',
+    'drop the slot and clear the checkpoint, or make the publication',
+  ),
+  E_SOURCE_SLOT_MISSING: row(
+    'runtime',
+    'The replication slot that the position was read from is gone.',
+    'clear the checkpoint: all rows are read again',
+  ),
+  E_SOURCE_SLOT_LOST: row(
+    'runtime',
+    'The server has thrown away the log that the replication slot needs.',
+    'drop the slot and clear the checkpoint: all rows are read again',
+  ),
+  E_SOURCE_SLOT_ACTIVE: row(
+    'environment',
+    'Another connection reads from the replication slot.',
+    'stop the other reader, or name another slot',
+  ),
+  E_SOURCE_SLOT_ADVANCED: row(
+    'runtime',
+    'Somebody else read from the replication slot, so changes after the position are gone.',
+    'give each reader a slot of its own, and clear the checkpoint',
+  ),
+  E_SOURCE_SLOT_WRONG: row(
+    'environment',
+    'The replication slot is of another database or output plugin.',
+    'name another slot',
+  ),
+  E_SOURCE_FAILOVER: row(
+    'runtime',
+    'The server that took over lacks what was already read from the one before it.',
+    'clear the checkpoint: all rows are read again',
+  ),
   E_SINK_CONNECT: row('environment', 'The sink is not there.'),
   E_SINK_WRITE: row('environment', 'The sink could not write.'),
   E_SINK_TIMEOUT: row('environment', 'The sink did not answer within its write_timeout.'),
@@ -183,6 +228,33 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'use --force if you know that it is right',
   ),
   E_REQUEST_FAILED: row('runtime', 'The request could not be carried out.'),
+
+  // the playground
+  E_PLAYGROUND_REQUEST: row('invalid', 'A request to the playground breaks its schema.', 'see /api/openapi.json'),
+  E_PLAYGROUND_TOKEN: row(
+    'invalid',
+    'A request to the playground has no token, or a wrong one.',
+    'open the address that `sluice playground` printed',
+  ),
+  E_PLAYGROUND_ORIGIN: row(
+    'invalid',
+    'A request to the playground came for another host, or from another site.',
+    'open the address that `sluice playground` printed',
+  ),
+  E_PLAYGROUND_NOT_FOUND: row('invalid', 'The playground has nothing of this name.'),
+  E_PLAYGROUND_SIZE: row('invalid', 'A request to the playground is too large.', 'take fewer or smaller events'),
+  E_PLAYGROUND_BUSY: row('runtime', 'The playground has too much to do at once.', 'try again in a moment'),
+  E_PLAYGROUND_REPLACED: row('runtime', 'A newer run of the same tab ended this one.'),
+  E_PLAYGROUND_CONFLICT: row(
+    'runtime',
+    'A file has changed on disk since it was read.',
+    'look at both, and save the one that is meant',
+  ),
+  E_PLAYGROUND_TIME: row(
+    'runtime',
+    'A run took longer than the playground gives it.',
+    'take fewer events, or make the transform faster',
+  ),
 
   // serving
   E_PORT: row('environment', 'The port is taken or not allowed.'),
