@@ -2,13 +2,13 @@
 // The command line. Finds the verb, reads its flags, runs it, and turns whatever it throws into one message and an exit code:
 // 0 ok, 1 run-time failure, 2 invalid input, 3 environment, 130 and 143 for SIGINT and SIGTERM.
 
-import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { sluiceError } from '../errors.ts';
 import { nearest } from '../manifest/nearest.ts';
 import { helpText, parse } from './args.ts';
 import { printData, printError } from './output.ts';
 import { verbs } from './verbs.ts';
+import { version } from './version.ts';
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
@@ -60,19 +60,6 @@ function overview(): string {
     'The manifest is ./sluice.yaml unless another is named. `sluice <verb> --help` says more.',
     '',
   ].join('\n');
-}
-
-// The package's own package.json: beside core/ in a checkout, above dist/ when built.
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const found = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { name: string; version: string };
-      if (found.name === 'sluice') return found.version;
-    } catch {
-      // the other place
-    }
-  }
-  return 'unknown';
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

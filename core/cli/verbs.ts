@@ -33,5 +33,5 @@ export const verbs: Readonly<Record<string, Verb>> = {
   types: { summary: 'write the row types of a stream', load: () => import('./commands/types.ts') },
   snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
   resume: { summary: 'resume what is parked', load: () => import('./commands/resume.ts') },
-  playground: { summary: 'write transforms in the browser', waitsFor: 'the issue on the playground' },
+  playground: { summary: 'write transforms in the browser', load: () => import('./commands/playground.ts') },
 };

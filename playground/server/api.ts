@@ -1,5 +1,5 @@
 // The playground's API: every endpoint with its request and its response. The server validates by these schemas, the page
-// takes its types from them, and /api/openapi.json is made of them, so the three cannot differ.
+// takes its types from them, and /api/openapi.json is made of them, so the three cannot differ. Long because it is one table.
 //
 // For the page:
 // - The address is http://127.0.0.1:<port>/#token=<token>. Every request below /api but openapi.json carries
@@ -203,7 +203,7 @@ export const endpoints = {
     method: 'POST',
     path: '/api/dead-letters/{letter}/dry-run',
     summary: 'What a replay would make of it: with drafts in place of the files, and nothing written.',
-    body: object({ steps: { ...steps, description: 'drafts; absent: the files on disk' } }, []),
+    body: object({ steps: { ...steps, description: 'the whole chain, with drafts; absent: the files on disk' } }, []),
     response: object({ replay }, ['replay']),
   },
   replay: {
@@ -293,7 +293,7 @@ export const endpoints = {
     response: object(
       {
         changed: { type: 'boolean' },
-        hash: { type: 'string', description: 'of the manifest that it was made from: `base` of the write' },
+        hash: { type: 'string', description: 'of all that it was made from: `base` of the write' },
         files: {
           type: 'array',
           description: 'the manifest first; secrets in it are masked',
@@ -310,10 +310,11 @@ export const endpoints = {
     path: '/api/manifest',
     summary: 'Writes what `preview` showed.',
     conflicts: true,
-    body: object(
-      { stream: text, steps, base: { type: 'string', description: 'hash of the manifest in the preview' } },
-      ['stream', 'steps', 'base'],
-    ),
+    body: object({ stream: text, steps, base: { type: 'string', description: 'hash of the preview' } }, [
+      'stream',
+      'steps',
+      'base',
+    ]),
     response: object({ hash: text, files: { type: 'array', items: text } }, ['hash', 'files']),
   },
   keep: {

@@ -86,9 +86,10 @@ function fromTransforms(file: string, target: Target, one: Import): string | nul
 }
 
 function fromServer(target: Target): string | null {
-  if (target.file === 'core/index.ts' || inside(target, 'transforms/') || inside(target, 'playground/')) return null;
+  if (['core/index.ts', 'core/workbench.ts'].includes(target.file ?? '')) return null;
+  if (inside(target, 'transforms/') || inside(target, 'playground/server/')) return null;
   if (target.specifier === 'sluice/sdk' || target.bare === 'hono' || target.bare === '@hono') return null;
-  return 'the playground server imports core/index, transforms and hono';
+  return 'the playground server imports core/index or core/workbench, transforms and hono';
 }
 
 function fromWeb(target: Target, one: Import): string | null {

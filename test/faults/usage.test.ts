@@ -8,8 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { expectTold, fileToFile, ndjson, numbered, pipeline } from './pipeline.ts';
 
 const MAIN = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url));
-const VERBS = ['run', 'validate', 'check', 'status', 'dead-letters', 'checkpoint', 'plugins', 'new'];
-const LATER = ['snapshot', 'playground'];
+const VERBS = ['run', 'validate', 'check', 'status', 'dead-letters', 'checkpoint', 'plugins', 'new', 'playground'];
+const LATER = ['snapshot'];
 
 const VALID = 'version: 1\nstreams: [{ id: s, source: { type: sample }, sinks: [{ id: o, type: console }] }]\n';
 

@@ -1,0 +1,130 @@
+// One run: events through a chain up to a step, in the sandbox of production and with its limits. What each event became is
+// told with its log lines; what was done when the time was over is told too.
+// Guarantees: every event of the request has a result; an event is `not_run` only when the run says why it stopped; the code
+// runs in engine/chain.ts as in a stream.
+
+import { join, sluiceError, toSluiceError } from 'sluice/sdk';
+import type { Languages, SteppedChain } from '../../core/workbench.ts';
+import {
+  type ErrorData,
+  type EventBatch,
+  openSteps,
+  type Passage,
+  type StreamConfig,
+  type TransformRule,
+} from '../../core/workbench.ts';
+import type { PlaygroundError, Response, RunLogLine, RunResult } from './api.ts';
+import { openLogBook } from './log-book.ts';
+
+/** ms that all events of a run may take. */
+export const RUN_TIME = 3_000;
+/** Events of one run. */
+export const MOST_EVENTS = 500;
+/** Events that go together; the first few alone, so that code that is slow on each shows soon. */
+const FIRST_SLICE = 5;
+const SLICE = 50;
+
+export interface RunParts {
+  readonly rules: readonly TransformRule[];
+  readonly stream: StreamConfig;
+  readonly events: readonly EventBatch[];
+  readonly languages: Languages;
+  /** Errors as they may be shown. */
+  shown(error: ErrorData): ErrorData;
+  readonly signal: AbortSignal;
+}
+
+export async function run({ rules, stream, events, languages, shown, signal }: RunParts): Promise<Response<'run'>> {
+  const started = performance.now();
+  const logs = openLogBook();
+  let problemAt: string | undefined;
+  let chain: SteppedChain;
+  try {
+    const problem = ({ step }: { readonly step: string }): void => {
+      problemAt = step;
+    };
+    const parts = { languages, log: logs.log, signal, problem };
+    chain = await openSteps(rules, stream, parts);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const problem = shown(toSluiceError(thrown).toJSON()) as PlaygroundError;
+    const results = events.map((batch) => notRun(batch.id(0)));
+    const ms = { compile: performance.now() - started, run: 0 };
+    return { results, problem, ...(problemAt === undefined ? {} : { step: problemAt }), ms };
+  }
+  await using _chain = chain;
+  const compiled = performance.now();
+  const over = AbortSignal.timeout(RUN_TIME);
+  const either = AbortSignal.any([signal, over]);
+  const results: RunResult[] = [];
+  let failure: PlaygroundError | undefined;
+  for (const slice of slicesOf(events)) {
+    const passages = await through(chain, slice, either);
+    signal.throwIfAborted();
+    if (passages instanceof Error) {
+      failure = shown(passages.toJSON()) as PlaygroundError;
+      break;
+    }
+    for (const [i, passage] of passages.entries()) {
+      results.push(resultOf(slice.id(i), passage, logs.of(slice.id(i)), shown));
+    }
+    logs.clear();
+  }
+  const ran = results.length;
+  for (const batch of events.slice(ran)) results.push(notRun(batch.id(0)));
+  const stopped = ran === events.length ? undefined : over.aborted ? timeOver(ran, events.length) : failure;
+  return {
+    results,
+    ...(stopped === undefined ? {} : { stopped }),
+    ...(logs.dropped === 0 ? {} : { logs_dropped: logs.dropped }),
+    ms: { compile: compiled - started, run: performance.now() - compiled },
+  };
+}
+
+async function through(chain: SteppedChain, slice: EventBatch, signal: AbortSignal) {
+  try {
+    return await chain.through(slice, signal);
+  } catch (thrown) {
+    return toSluiceError(thrown);
+  }
+}
+
+function timeOver(ran: number, of: number): PlaygroundError {
+  const message = `after ${RUN_TIME} ms ${ran} of ${of} events were done`;
+  return sluiceError('E_PLAYGROUND_TIME', { message }).toJSON();
+}
+
+function resultOf(
+  id: string,
+  { step, inputs, outputs, error }: Passage,
+  logs: readonly RunLogLine[],
+  shown: RunParts['shown'],
+): RunResult {
+  const fate = error !== null ? 'failed' : outputs.length === 0 ? 'filtered' : outputs.length > 1 ? 'fan_out' : 'ok';
+  return {
+    id,
+    fate,
+    ...(step === null ? {} : { step }),
+    inputs,
+    outputs,
+    ...(error === null ? {} : { error: shown(error) as PlaygroundError }),
+    logs,
+  };
+}
+
+function notRun(id: string): RunResult {
+  return { id, fate: 'not_run', inputs: [], outputs: [], logs: [] };
+}
+
+/** Events with one id never go together: a log line is known by the id of its event. */
+function* slicesOf(events: readonly EventBatch[]): Generator<EventBatch> {
+  let from = 0;
+  while (from < events.length) {
+    const most = from === 0 ? FIRST_SLICE : SLICE;
+    const ids = new Set<string>();
+    let to = from;
+    while (to < events.length && to - from < most && !ids.has(events[to]!.id(0))) ids.add(events[to++]!.id(0));
+    yield join(events.slice(from, to));
+    from = to;
+  }
+}
