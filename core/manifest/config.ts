@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { ConfigSchema } from '../schema.ts';
 import { escapePointer, type Problem } from './finding.ts';
-import { type AnySchema, validator } from './keywords.ts';
+import { type AnySchema, isValid } from './keywords.ts';
 import { problemsOf } from './problems.ts';
 import { durationMs, sizeBytes } from './units.ts';
 
@@ -60,11 +60,11 @@ function decode(schema: AnySchema, value: unknown, pointer: string, work: Work):
   }
   if (schema['secret'] === true) collect(value, pointer, work.secrets);
   if (schema['if'] !== undefined) {
-    const branch = validator(schema['if'] as AnySchema)(value) ? schema['then'] : schema['else'];
+    const branch = isValid(schema['if'] as AnySchema, value) ? schema['then'] : schema['else'];
     return branch === undefined ? value : decode(branch as AnySchema, value, pointer, work);
   }
   if (Array.isArray(schema['anyOf'])) {
-    const branch = (schema['anyOf'] as AnySchema[]).find((each) => validator(each)(value));
+    const branch = (schema['anyOf'] as AnySchema[]).find((each) => isValid(each, value));
     return branch === undefined ? wrong(schema, pointer, work) : decode(branch, value, pointer, work);
   }
   switch (schema['type']) {

@@ -2,62 +2,57 @@
 // the keywords secret (masked), notBuilt and notBuiltValues (planned), least and most (bounds of durations and sizes), says
 // (a pattern in words). Strict: a keyword that nobody knows is an error of the schema, not a silent nothing.
 
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { createRequire } from 'node:module';
+import type { Ajv2020, ValidateFunction } from 'ajv/dist/2020.js';
 import { sluiceError } from '../errors.ts';
-import { durationMs, sizeBytes } from './units.ts';
+import { fits } from './fits.ts';
+import { meets } from './meets.ts';
 
 export interface AnySchema {
   readonly [keyword: string]: unknown;
 }
 
-const ajv = new Ajv2020({
-  allErrors: true,
-  strict: true,
-  strictTypes: false,
-  strictRequired: false,
-  strictTuples: false,
-  verbose: true,
-  messages: false,
-  ownProperties: true, // a key named `constructor` is a key like any other
-  addUsedSchema: false,
-  // Checking a schema by the schema of schemas and polishing the generated code take longer than all the validation that
-  // one start does. The registry has looked at plugins' schemas before (core/registry/config-subset.ts).
-  meta: false,
-  validateSchema: false,
-  code: { optimize: false },
-});
+let opened: Ajv2020 | undefined;
 
-ajv.addFormat('duration', (text: string) => durationMs(text) !== null);
-ajv.addFormat('size', (text: string) => sizeBytes(text) !== null);
-ajv.addFormat('path', (text: string) => !text.includes('\0'));
-ajv.addFormat('uri', (text: string) => URL.canParse(text));
-ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' });
-ajv.addKeyword({ keyword: 'says', schemaType: 'string' });
-ajv.addKeyword({ keyword: 'notBuilt', schemaType: 'string', validate: () => false, errors: false });
-ajv.addKeyword({
-  keyword: 'notBuiltValues',
-  schemaType: 'object',
-  type: 'string',
-  validate: (values: object, data: string) => !Object.hasOwn(values, data),
-  errors: false,
-});
-ajv.addKeyword({
-  keyword: 'least',
-  schemaType: 'string',
-  type: 'string',
-  validate: (bound: string, data: string) => inBase(data) === null || inBase(data)! >= inBase(bound)!,
-  errors: false,
-});
-ajv.addKeyword({
-  keyword: 'most',
-  schemaType: 'string',
-  type: 'string',
-  validate: (bound: string, data: string) => inBase(data) === null || inBase(data)! <= inBase(bound)!,
-  errors: false,
-});
+/** Loaded when the first value does not fit. */
+function ajv(): Ajv2020 {
+  opened ??= openAjv();
+  return opened;
+}
 
-function inBase(text: string): number | null {
-  return durationMs(text) ?? sizeBytes(text);
+function openAjv(): Ajv2020 {
+  const library = createRequire(import.meta.url)('ajv/dist/2020.js') as { Ajv2020: typeof Ajv2020 };
+  const made = new library.Ajv2020({
+    allErrors: true,
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    strictTuples: false,
+    verbose: true,
+    messages: false,
+    ownProperties: true, // a key named `constructor` is a key like any other
+    addUsedSchema: false,
+    // Checking a schema by the schema of schemas and polishing the generated code take longer than all the validation that
+    // one start does. The registry has looked at plugins' schemas before (core/registry/config-subset.ts).
+    meta: false,
+    validateSchema: false,
+    code: { optimize: false },
+  });
+  for (const [name, test] of Object.entries(meets.format)) made.addFormat(name, test);
+  made.addKeyword({ keyword: 'secret', schemaType: 'boolean' });
+  made.addKeyword({ keyword: 'says', schemaType: 'string' });
+  made.addKeyword({ keyword: 'notBuilt', schemaType: 'string', validate: () => false, errors: false });
+  made.addKeyword({
+    keyword: 'notBuiltValues',
+    schemaType: 'object',
+    type: 'string',
+    validate: (values: object, data: string) => !Object.hasOwn(values, data),
+    errors: false,
+  });
+  for (const keyword of ['least', 'most'] as const) {
+    made.addKeyword({ keyword, schemaType: 'string', type: 'string', validate: meets[keyword], errors: false });
+  }
+  return made;
 }
 
 const compiled = new WeakMap<object, ValidateFunction>();
@@ -67,7 +62,7 @@ export function validator(schema: AnySchema): ValidateFunction {
   let validate = compiled.get(schema);
   if (validate === undefined) {
     try {
-      validate = ajv.compile(schema);
+      validate = ajv().compile(schema);
     } catch (error) {
       throw sluiceError('E_PLUGIN_SHAPE', {
         message: 'the configuration schema of the plugin is no JSON Schema that Sluice knows',
@@ -78,6 +73,11 @@ export function validator(schema: AnySchema): ValidateFunction {
     compiled.set(schema, validate);
   }
   return validate;
+}
+
+/** Whether a value fits a schema; for what is wrong with it, ask validator(). */
+export function isValid(schema: AnySchema, value: unknown): boolean {
+  return fits(schema, value) ?? validator(schema)(value);
 }
 
 /**

@@ -4,7 +4,7 @@
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { escapePointer, type Problem, unescapePointer } from './finding.ts';
-import { type AnySchema, validator } from './keywords.ts';
+import { type AnySchema, isValid, validator } from './keywords.ts';
 import { nearest } from './nearest.ts';
 
 export interface CheckOptions {
@@ -19,8 +19,9 @@ export interface CheckOptions {
 }
 
 export function problemsOf(schema: AnySchema, value: unknown, options: CheckOptions): Problem[] {
+  if (isValid(schema, value)) return [];
   const validate = validator(schema);
-  if (validate(value)) return [];
+  validate(value);
   return inWords(validate.errors ?? [], '', options);
 }
 

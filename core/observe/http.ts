@@ -2,7 +2,7 @@
 // They listen on all addresses unless told otherwise, as probes and scrapers come from other machines; what they show is
 // ids and counts, never a value of a row or of the configuration. They answer GET and HEAD, and nothing else.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sluiceError } from '../errors.ts';
 import { metricsType } from './metrics.ts';
@@ -74,6 +74,8 @@ async function start(
   pages: Readonly<Record<string, () => Answer>>,
 ): Promise<number | null> {
   if (port === undefined) return null;
+  // Only now: an import at the top would load all that Node has for HTTP, its client and fetch too, at every start (40 ms).
+  const { createServer } = await import('node:http');
   const server = createServer((request, response) => respond(request, response, pages));
   // a slow or silent client must not hold a socket for ever
   server.headersTimeout = 5_000;
