@@ -126,8 +126,10 @@ interface Layout {
 const layouts = new WeakMap<readonly Column[], Layout>();
 
 function layoutOf(columns: readonly Column[]): Layout {
-  let layout = layouts.get(columns);
-  if (layout === undefined) layouts.set(columns, (layout = newLayout(columns)));
+  const known = layouts.get(columns);
+  if (known !== undefined) return known;
+  const layout = newLayout(columns);
+  layouts.set(columns, layout);
   return layout;
 }
 

@@ -3,6 +3,8 @@
 
 export type { BatchDetails, MappedRows, TextParts } from './batch.ts';
 export { batchOf, batchOfText, envelopeText, join, mapBatch, parseRow, pick, tableOf } from './batch.ts';
+export type { Cell, CellParts } from './cells.ts';
+export { batchOfCells, cellJson } from './cells.ts';
 export type { Checkpoint, Gap, Ledger, Parked, SinkCounts } from './checkpoint.ts';
 export { seal, unseal } from './checkpoint.ts';
 export type { EnvelopeTexts } from './envelope.ts';

@@ -51,3 +51,70 @@ const connection = {
 } as const satisfies ObjectSchema;
 
 export type ConnectionSettings = FromSchema<typeof connection>;
+
+export const sourceConfig = {
+  type: 'object',
+  description:
+    'Rows of a PostgreSQL database, then their changes, from its write-ahead log by logical replication (pgoutput).',
+  additionalProperties: false,
+  properties: {
+    ...connectionProperties,
+    tables: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      minItems: 1,
+      uniqueItems: true,
+      description:
+        'The tables to read: `schema.table`, `schema.*`, or a name in `public`. By default all ordinary tables.',
+      examples: [['public.orders']],
+    },
+    publication: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 63,
+      description: 'The publication to read. By default `sluice_` and the id of the stream.',
+    },
+    slot: {
+      type: 'string',
+      pattern: '^[a-z0-9_]{1,63}$',
+      description: 'The replication slot to read from. By default `sluice_` and the id of the stream.',
+    },
+    create: {
+      type: 'boolean',
+      default: true,
+      description:
+        'Make the publication and the slot where they are missing, and add tables to the publication. false: they must be there.',
+    },
+    snapshot: {
+      type: 'string',
+      enum: ['initial', 'never', 'only'],
+      default: 'initial',
+      description:
+        '`initial` reads the rows that are there, as events with op `r`, then their changes; `never` only what changes from now ' +
+        'on; `only` ends after the rows, and leaves nothing at the server.',
+    },
+    jsonb: {
+      type: 'string',
+      enum: ['nested', 'text'],
+      default: 'nested',
+      description:
+        '`nested`: jsonb is nested JSON, and a number that no double can hold is a failed event; `text`: it is a string.',
+    },
+    messages: {
+      type: 'boolean',
+      default: false,
+      description: 'Read logical messages (`pg_logical_emit_message`) too, as events with op `m`.',
+    },
+    heartbeat: {
+      type: 'string',
+      format: 'duration',
+      least: '100ms',
+      most: '1h',
+      default: '10s',
+      description:
+        'How often the position moves on while only other tables change, so that the server keeps no log for us.',
+    },
+  },
+} as const satisfies ObjectSchema;
+
+export type SourceSettings = FromSchema<typeof sourceConfig>;

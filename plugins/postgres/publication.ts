@@ -1,0 +1,98 @@
+// The publication: what of the database the slot gives. Made, and widened by added tables, where the settings let us; else looked at.
+
+import type { Client } from 'pg';
+import { sluiceError } from 'sluice/sdk';
+import { quoted, rowsOf } from './connection.ts';
+import { publicationGone } from './source-faults.ts';
+import type { Table } from './tables.ts';
+
+export interface Published {
+  /** Its oid: made anew under the same name, it is another one. */
+  readonly oid: number;
+  /** By `schema.table`. */
+  readonly tables: ReadonlyMap<string, PublishedTable>;
+}
+
+export interface PublishedTable {
+  /** The columns that are published, in no order; null: all that are not generated. */
+  readonly columns: readonly string[] | null;
+  /** SQL: only rows of which this is true. */
+  readonly filter: string | null;
+}
+
+export interface PublicationWish {
+  readonly name: string;
+  readonly create: boolean;
+  /** The oid that a saved position knows; null: reading begins. */
+  readonly known: number | null;
+  /** The server's version, such as 150018. */
+  readonly version: number;
+}
+
+/**
+ * Makes sure that the publication has these tables. Must be committed before the slot is made.
+ * @throws SluiceError E_SOURCE_PUBLICATION
+ */
+export async function ensurePublication(
+  client: Client,
+  tables: readonly Table[],
+  wish: PublicationWish,
+): Promise<Published> {
+  const { name, create, known } = wish;
+  let found = await readPublication(client, wish);
+  if (known !== null && found?.oid !== known) throw publicationGone();
+  if (found === null) {
+    if (!create) {
+      throw sluiceError('E_SOURCE_PUBLICATION', {
+        message: 'there is no such publication',
+        fix: `run \`create publication ${quoted(name)} for table …\` at the source, or set \`create: true\``,
+        permanent: true,
+      });
+    }
+    const list = tables.length === 0 ? '' : ` for table ${tables.map(sqlName).join(', ')}`;
+    await client.query(`create publication ${quoted(name)}${list} with (publish_via_partition_root = true)`);
+    found = (await readPublication(client, wish))!;
+  }
+  const published = found;
+  const missing = tables.filter(({ table }) => !published.tables.has(table));
+  if (missing.length === 0) return published;
+  if (!create) {
+    throw sluiceError('E_SOURCE_PUBLICATION', {
+      message: `the publication has no table ${missing.map(({ table }) => table).join(', ')}`,
+      fix: `run \`alter publication ${quoted(name)} add table …\` at the source, or set \`create: true\``,
+      permanent: true,
+    });
+  }
+  await client.query(`alter publication ${quoted(name)} add table ${missing.map(sqlName).join(', ')}`);
+  return (await readPublication(client, wish))!;
+}
+
+export async function readPublication(
+  client: Client,
+  { name, version }: Pick<PublicationWish, 'name' | 'version'>,
+): Promise<Published | null> {
+  const [row] = await rowsOf(client, 'select oid from pg_publication where pubname = $1', [name]);
+  if (row === undefined) return null;
+  const details = version >= 150_000 ? 'array_to_json(attnames), rowfilter' : 'null, null';
+  const tables = await rowsOf(
+    client,
+    `select schemaname, tablename, ${details} from pg_publication_tables where pubname = $1`,
+    [name],
+  );
+  return {
+    oid: Number(row[0]),
+    tables: new Map(
+      tables.map(([schema, table, columns, filter]) => [
+        `${schema}.${table}`,
+        {
+          columns: columns === null || columns === undefined ? null : (JSON.parse(columns) as string[]),
+          filter: filter ?? null,
+        },
+      ]),
+    ),
+  };
+}
+
+export function sqlName({ schema, name }: Pick<Table, 'schema' | 'name'>): string {
+  return `${quoted(schema)}.${quoted(name)}`;
+}

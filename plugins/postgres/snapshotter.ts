@@ -1,0 +1,277 @@
+// When chunks are read and given while the stream goes on: one chunk at a time (snapshot.ts says why it is right).
+// A table that cannot be read is parked with its reason; the others go on.
+
+import type { Client } from 'pg';
+import { type BatchLimits, type Logger, messageOf } from 'sluice/sdk';
+import { rowsOf } from './connection.ts';
+import type { RowDraft } from './drafts.ts';
+import type { Pile } from './pile.ts';
+import type { TodoTable } from './position.ts';
+import { moveTodo, type Progress, park, position } from './progress.ts';
+import type { Published } from './publication.ts';
+import { type Chunk, type ChunkRow, keyText, keyValues, rangeOf, readChunk, readWithin } from './snapshot.ts';
+import { codeOf } from './source-faults.ts';
+import type { Table } from './tables.ts';
+import type { JsonbForm } from './types.ts';
+import { sees, visibilityOf } from './visibility.ts';
+
+export interface SnapshotterParts {
+  readonly sql: Client;
+  readonly log: Logger;
+  readonly jsonb: JsonbForm;
+  readonly version: number;
+  readonly limits: BatchLimits;
+  readonly progress: Progress;
+  readonly pile: Pile;
+  readonly tables: ReadonlyMap<string, Table>;
+  published(): Published | null;
+  readonly suspects: Set<bigint>;
+  readonly xid: bigint;
+}
+
+export interface Touch {
+  readonly key: readonly string[] | null;
+  readonly oldKey: readonly string[] | null;
+  /** The key changed. */
+  readonly moved: boolean;
+  /** The new row was not sent whole. */
+  readonly partial: boolean;
+}
+
+export interface Snapshotter {
+  /** Near this are the ids of transactions that come. */
+  readonly xid: bigint;
+  /** A chunk waits for the stream to pass it. */
+  readonly waiting: boolean;
+  /** When to look again, in ms; null: nothing is to be read. */
+  due(): number | null;
+  /** Reads the next chunk. */
+  read(): Promise<void>;
+  /** True when changes of this table are to be told to touch(). */
+  watches(table: string): boolean;
+  touch(table: string, xid: bigint, touch: Touch): void;
+  truncated(table: string, xid: bigint): void;
+  /** A transaction was streamed. */
+  streamed(xid: bigint): void;
+  /** Everything up to `lsn` was streamed. */
+  passed(lsn: bigint): void;
+  /** Forgets transactions that everybody sees, when there are many. */
+  prune(): Promise<void> | undefined;
+  /** Reads the rows of small tables as of the snapshot that the caller's transaction has; what it gives needs no waiting. */
+  readNow(): Promise<void>;
+  /** The chunk that waits is lost with the connection; it is read again. */
+  reset(): void;
+}
+
+/** About how much one chunk reads. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+const CHUNK_ROWS = 10_000;
+/** A chunk of a few rows would spend its time on the way to the server. */
+const LEAST_ROWS = 50;
+/** So many keys are read again at once. */
+const AGAIN = 500;
+const MANY_SUSPECTS = 5_000;
+const LATER_MS = 20;
+const LATEST_MS = 1_000;
+
+export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
+  const { progress, pile, limits, log, suspects } = parts;
+  let chunk: Chunk | null = null;
+  let { xid } = parts;
+  let notBefore = 0;
+  let wait = LATER_MS;
+  /** Bytes of a row, by table, as the last chunk had them. */
+  const rowBytes = new Map<string, number>();
+  /** Whether the chunk's snapshot sees the transaction that is being streamed. */
+  let lastXid = -1n;
+  let lastSeen = false;
+
+  const newer = (of: bigint): boolean => {
+    if (chunk === null) return false;
+    if (of !== lastXid) {
+      lastXid = of;
+      lastSeen = sees(chunk.visible, of);
+    }
+    return !lastSeen;
+  };
+
+  function rowsFor(table: Table): number {
+    const known = rowBytes.get(table.table) ?? (table.rows > 0 ? table.size / table.rows : 1_000);
+    return Math.max(LEAST_ROWS, Math.min(CHUNK_ROWS, Math.floor(CHUNK_BYTES / Math.max(known, 1))));
+  }
+
+  function drop(reason: string | null, todo: TodoTable): void {
+    pile.close(null);
+    if (reason === null) {
+      moveTodo(progress, null);
+      log.warn({ table: todo.table }, `table ${todo.table} is gone; its rows are not read`);
+      pile.add({ batch: pile.nothing(), position: position(progress) });
+      return;
+    }
+    park(progress, todo.table, reason);
+    log.warn({ table: todo.table }, `table ${todo.table} is parked: ${reason}`);
+    pile.add({ batch: pile.nothing(), position: position(progress) });
+  }
+
+  async function readNext(exported: boolean): Promise<Chunk | 'later' | 'gone' | null> {
+    const [todo] = progress.todo;
+    if (todo === undefined) return null;
+    const table = parts.tables.get(todo.table);
+    if (table === undefined) return 'gone';
+    const few: TodoTable = todo.done === true ? { ...todo, again: (todo.again ?? []).slice(0, AGAIN) } : todo;
+    const request = {
+      table,
+      todo: few,
+      published: parts.published()?.tables.get(todo.table),
+      version: parts.version,
+      jsonb: parts.jsonb,
+      rows: rowsFor(table),
+      suspects: exported ? null : suspects,
+    };
+    try {
+      return exported ? await readWithin(parts.sql, request) : await readChunk(parts.sql, request);
+    } catch (thrown) {
+      const code = codeOf(thrown);
+      if (code === '55P03') return 'later'; // somebody has locked the table
+      if (code === '42P01') return 'gone';
+      // A table that refuses to be read is parked; what is wrong with the connection is not the table's fault.
+      if (!/^(42|22|0A|XX)/.test(code)) throw thrown;
+      drop(`its rows cannot be read: ${messageOf(thrown)}`, todo);
+      return null;
+    }
+  }
+
+  /** Gives the rows of a chunk in pieces that keep the limits, each with the position after it. */
+  function give(found: Chunk): void {
+    pile.close(null);
+    const [todo] = progress.todo;
+    // Within this chunk's time the table may have been put on the list anew.
+    if (todo === undefined || todo.table !== found.todo.table || todo.number !== found.todo.number) return;
+    const { rows } = found;
+    let total = 0;
+    let from = 0;
+    let bytes = 0;
+    let drafts: RowDraft[] = [];
+    for (let at = 0; at < rows.length; at++) {
+      const row = rows[at]!;
+      const size = rowSize(row);
+      total += size;
+      if (!found.emptied && !found.touched.has(keyText(row.key))) {
+        drafts.push(draftOf(found, row));
+        bytes += size;
+      }
+      if (at + 1 < rows.length && (drafts.length >= limits.maxEvents || bytes >= limits.maxBytes)) {
+        moveTodo(progress, { ...progress.todo[0]!, ...(todo.done === true ? {} : { after: row.key }) });
+        const range = rangeOf(found, from, at + 1);
+        pile.addRows(drafts, bytes, range === null ? undefined : [range]);
+        drafts = [];
+        bytes = 0;
+        from = at + 1;
+      }
+    }
+    if (rows.length > 0) rowBytes.set(todo.table, total / rows.length);
+    moveTodo(progress, nextTodo(found));
+    const range = rangeOf(found, from, rows.length);
+    pile.addRows(drafts, bytes, range === null ? undefined : [range]);
+    if (progress.todo.length === 0) {
+      log.info({}, 'the rows are read');
+      pile.add({ batch: pile.nothing(), position: position(progress), phase: 'streaming' });
+    }
+  }
+
+  function nextTodo(found: Chunk): TodoTable | null {
+    const { again: before = [], ...todo } = progress.todo[0]!;
+    const read = new Set((found.todo.done === true ? (found.todo.again ?? []) : []).map(keyText));
+    const again = new Map(before.filter((key) => !read.has(keyText(key))).map((key) => [keyText(key), key]));
+    for (const [text, key] of found.again) again.set(text, key);
+    const rest = again.size === 0 ? {} : { again: [...again.values()] };
+    if (!found.last) return { ...todo, after: found.rows.at(-1)!.key, ...rest };
+    return again.size === 0 ? null : { ...todo, done: true, ...rest };
+  }
+
+  function draftOf({ layout, todo }: Chunk, row: ChunkRow): RowDraft {
+    const key = JSON.stringify(keyValues(layout, row.key));
+    const id = `${progress.origin}:s${todo.number}:${layout.table}:${key}`;
+    return { id, op: 'r', ts: progress.since, layout, tx: null, order: 0, texts: row.texts };
+  }
+
+  const snapshotter: Snapshotter = {
+    get xid() {
+      return xid;
+    },
+    get waiting() {
+      return chunk !== null;
+    },
+    due() {
+      if (chunk !== null || progress.todo.length === 0) return null;
+      return Math.max(0, notBefore - performance.now());
+    },
+    async read() {
+      lastXid = -1n;
+      const found = await readNext(false);
+      if (found === null) return;
+      if (found === 'gone') return drop(null, progress.todo[0]!);
+      if (found === 'later') {
+        notBefore = performance.now() + wait;
+        wait = Math.min(wait * 2, LATEST_MS);
+        return;
+      }
+      wait = LATER_MS;
+      xid = found.visible.xmax;
+      chunk = found;
+    },
+    watches: (table) => progress.todo.length > 0 && progress.todo.some((todo) => todo.table === table),
+    touch(table, of, { key, oldKey, moved, partial }) {
+      if (chunk?.todo.table === table && newer(of)) {
+        if (oldKey !== null) chunk.touched.set(keyText(oldKey), oldKey);
+        if (key !== null) {
+          chunk.touched.set(keyText(key), key);
+          if (partial) chunk.again.set(keyText(key), key);
+        }
+      }
+      // The row moved with a value that was not sent: where the old row was never read, nobody has that value.
+      if (moved && partial && key !== null) {
+        progress.todo = progress.todo.map((todo) =>
+          todo.table === table ? { ...todo, again: [...(todo.again ?? []), key] } : todo,
+        );
+      }
+    },
+    truncated(table, of) {
+      if (chunk?.todo.table === table && newer(of)) chunk.emptied = true;
+    },
+    streamed(of) {
+      suspects.add(of);
+    },
+    passed(lsn) {
+      if (chunk === null || lsn < chunk.until) return;
+      const found = chunk;
+      chunk = null;
+      give(found);
+    },
+    prune() {
+      return suspects.size < MANY_SUSPECTS ? undefined : forget();
+    },
+    async readNow() {
+      const found = await readNext(true);
+      if (found === 'gone') drop(null, progress.todo[0]!);
+      else if (found !== null && found !== 'later') give(found);
+    },
+    reset() {
+      chunk = null;
+    },
+  };
+  return snapshotter;
+
+  async function forget(): Promise<void> {
+    const [[text] = []] = await rowsOf(parts.sql, 'select pg_current_snapshot()');
+    const visible = visibilityOf(text!);
+    xid = visible.xmax;
+    for (const one of suspects) if (sees(visible, one)) suspects.delete(one);
+  }
+}
+
+function rowSize({ texts }: ChunkRow): number {
+  let size = 80;
+  for (const text of texts) size += text?.length ?? 0;
+  return size;
+}

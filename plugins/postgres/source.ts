@@ -1,0 +1,289 @@
+// The postgres source: the rows that are there, then their changes, from a replication slot.
+// A reading has two connections: one asks (catalog, rows of a snapshot), one is the stream. What comes is decoded only as the engine
+// takes it; what is not taken waits at the server. Between transactions the reading answers requests and reads chunks of snapshots.
+// Guarantees: only what a checkpoint covers is acked (invariant 1); source transactions stay together, large ones as parts; a reading
+// that the engine blocks for long lets go of the stream, so that the server can be shut down, and takes it up again where it was.
+
+import type { Client } from 'pg';
+import { type Context, pause, type Source, type SourceRequest, sluiceError } from 'sluice/sdk';
+import type { SourceSettings } from './config.ts';
+import { type Address, addressOf, close, destroy } from './connection.ts';
+import { newDecoder } from './decoder.ts';
+import { lsnOf, lsnText } from './lsn.ts';
+import { type Item, Pile } from './pile.ts';
+import { type PostgresPosition, toPosition } from './position.ts';
+import { type Progress, position } from './progress.ts';
+import { type ReplicationStream, startReplication } from './replication.ts';
+import { applyRequest, checkRequest } from './requests.ts';
+import { newSnapshotter } from './snapshotter.ts';
+import { sourceFault } from './source-faults.ts';
+import { connectReplication, connectSql, namesOf, type Started, start } from './start.ts';
+
+/** Blocked for so long, a reading lets go of the stream. The server's own tools wait for a minute for it to end. */
+const LET_GO_MS = 10_000;
+/** Tables of so many bytes together are read in one go with the snapshot that comes with a new slot. */
+const SMALL_BYTES = 64 * 1024 * 1024;
+
+export function createSource(config: SourceSettings, context: Context): Source<PostgresPosition> {
+  const address = addressOf(config, context.auth);
+  let reading: Reading | null = null;
+
+  async function* read(from: PostgresPosition | null, signal: AbortSignal): AsyncGenerator<Item> {
+    const saved = from === null ? null : toPosition(from);
+    const mine = newReading(address, config, context);
+    reading = mine;
+    try {
+      yield* mine.items(saved, signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      throw sourceFault(thrown);
+    } finally {
+      await mine.end();
+      if (reading === mine) reading = null;
+    }
+  }
+
+  return {
+    read,
+    async ack(position) {
+      reading?.ack(lsnOf(position.lsn));
+    },
+    async control(request) {
+      const now = reading;
+      if (now === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' });
+      await now.ask(request);
+    },
+    async [Symbol.asyncDispose]() {
+      await reading?.end();
+    },
+  };
+}
+
+interface Reading {
+  items(saved: PostgresPosition | null, signal: AbortSignal): AsyncGenerator<Item>;
+  ack(lsn: bigint): void;
+  ask(request: SourceRequest): Promise<void>;
+  end(): Promise<void>;
+}
+
+function newReading(address: Address, config: SourceSettings, context: Context): Reading {
+  const { stream: id, log, batch: limits } = context;
+  let sql: Client | null = null;
+  let replication: Client | null = null;
+  let stream: ReplicationStream | null = null;
+  let started: Started | null = null;
+  const requests: SourceRequest[] = [];
+  let acked = 0n;
+  /** What was given last: up to where an ack can come, and where reading goes on after the stream was let go. */
+  let given: Progress | null = null;
+  let moved = performance.now(); // when something was last taken, or acked
+  let letGo = false;
+  let wakeUp = (): void => undefined;
+
+  const blocked = (): boolean => given !== null && given.lsn > acked && performance.now() - moved > LET_GO_MS;
+  const watch = setInterval(() => {
+    if (stream === null || context.tap || !blocked()) return;
+    log.info({}, 'the stream is let go: nothing was taken for a while, and the server could not be shut down');
+    letGo = true;
+    stream[Symbol.dispose]();
+    wakeUp();
+  }, 1_000);
+  watch.unref();
+
+  async function* items(saved: PostgresPosition | null, signal: AbortSignal): AsyncGenerator<Item> {
+    const onAbort = (): void => {
+      stream?.wake();
+      wakeUp();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      sql = await connectSql(address, id);
+      replication = await connectReplication(address, id);
+      started = await start(sql, replication, config, context, saved);
+      yield* all(sql, started, signal);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function* all(sql: Client, now: Started, signal: AbortSignal): AsyncGenerator<Item> {
+    const { facts, progress, suspects, xid } = now;
+    acked = progress.lsn;
+    given = { ...progress };
+    const pile = new Pile(limits, { stream: id, database: facts.database }, progress);
+    const snapshotter = newSnapshotter({
+      sql,
+      log,
+      jsonb: config.jsonb,
+      version: facts.version,
+      limits,
+      progress,
+      pile,
+      tables: now.tables,
+      published: () => now.published,
+      suspects,
+      xid,
+    });
+    const decoder = newDecoder({ sql, log, jsonb: config.jsonb, progress, pile, tables: now.tables, snapshotter });
+    const give = async function* (): AsyncGenerator<Item> {
+      for (let next = pile.ready.shift(); next !== undefined && !signal.aborted; next = pile.ready.shift()) {
+        // first, because the ack of it may come before the next item is asked for
+        given = next.after;
+        moved = performance.now();
+        yield next.item;
+        moved = performance.now();
+        if (letGo) return;
+      }
+    };
+
+    if (now.snapshot !== null) yield* readSmall(now, snapshotter, give, signal);
+    if (now.published === null || config.snapshot === 'only') {
+      // There is nothing to follow: each chunk is of its own time.
+      while (progress.todo.length > 0 && !signal.aborted) {
+        await sql.query('begin transaction isolation level repeatable read, read only');
+        await snapshotter.readNow().finally(() => sql.query('rollback'));
+        yield* give();
+      }
+      return;
+    }
+    stream = follow(now);
+    let told = performance.now();
+    for (;;) {
+      yield* give();
+      if (signal.aborted) return;
+      if (letGo) {
+        await resume(now, signal);
+        pile.clear();
+        decoder.reset();
+        snapshotter.reset();
+        continue;
+      }
+      if (!decoder.open) {
+        const request = requests.shift();
+        if (request !== undefined) {
+          pile.close(null);
+          await applyRequest(request, { sql, config, context, started: now, progress, suspects });
+          pile.add({ batch: pile.nothing(), position: position(progress), taken: request.number });
+          continue;
+        }
+        if (snapshotter.due() === 0) {
+          await snapshotter.read();
+          stream.ask();
+        }
+        await snapshotter.prune();
+      }
+      const message = stream.next();
+      if (message !== null) {
+        await decoder.take(message);
+        continue;
+      }
+      if (!decoder.open && pile.length > 0) {
+        // An idle stream gives each small batch at once; a busy one waits for more.
+        const wait = pile.since - told < limits.maxWait ? limits.maxWait - (performance.now() - pile.since) : 0;
+        if (wait <= 0) {
+          pile.close(null);
+          told = performance.now();
+        } else {
+          await stream.wait(wait);
+        }
+        continue;
+      }
+      const idle = performance.now() - told;
+      if (!decoder.open && idle >= config.heartbeat) {
+        told = performance.now();
+        if (progress.lsn > given.lsn) {
+          pile.add({ batch: pile.nothing(), position: position(progress) }); // a heartbeat
+          continue;
+        }
+        stream.ask();
+      }
+      if (snapshotter.waiting) stream.ask();
+      await stream.wait(snapshotter.waiting ? ASK_MS : Math.min(snapshotter.due() ?? 1_000, config.heartbeat));
+    }
+  }
+
+  /** Small tables, as of the snapshot that came with the slot: every change after it comes in the stream. */
+  async function* readSmall(
+    { progress, tables, snapshot }: Started,
+    snapshotter: ReturnType<typeof newSnapshotter>,
+    give: () => AsyncGenerator<Item>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Item> {
+    const sizeOf = (table: string): number => tables.get(table)?.size ?? 0;
+    progress.todo = progress.todo.toSorted((a, b) => sizeOf(a.table) - sizeOf(b.table));
+    let small = 0;
+    let bytes = 0;
+    for (const { table } of progress.todo) {
+      bytes += sizeOf(table);
+      if (bytes <= SMALL_BYTES) small++;
+    }
+    const rest = progress.todo.length - small;
+    if (small === 0) return;
+    await sql!.query('begin transaction isolation level repeatable read, read only');
+    try {
+      await sql!.query(`set transaction snapshot '${snapshot}'`);
+      while (progress.todo.length > rest && !signal.aborted) {
+        await snapshotter.readNow();
+        yield* give();
+      }
+    } finally {
+      await sql!.query('rollback').catch(() => undefined);
+    }
+  }
+
+  function follow(now: Started): ReplicationStream {
+    const { senderTimeout } = now.facts;
+    const beat = Math.min(10_000, config.heartbeat, senderTimeout > 0 ? senderTimeout / 3 : 10_000);
+    return startReplication(replication!, {
+      slot: now.slot,
+      publication: namesOf(config, id).publication,
+      start: lsnText(now.progress.lsn),
+      confirmed: context.tap ? 0n : acked,
+      messages: config.messages,
+      beat,
+    });
+  }
+
+  /** Takes the stream up again after it was let go: where the last item ended that was given. */
+  async function resume(now: Started, signal: AbortSignal): Promise<void> {
+    stream = null;
+    // Taken again, or acked: then there is room. Else whoever blocks us is still blocked.
+    while (blocked() && !signal.aborted) {
+      const woken = new Promise<void>((resolve) => {
+        wakeUp = resolve;
+      });
+      await Promise.race([woken, pause(1_000, signal)]);
+    }
+    letGo = false;
+    if (signal.aborted) return;
+    Object.assign(now.progress, given);
+    replication = await connectReplication(address, id);
+    stream = follow(now);
+  }
+
+  return {
+    items,
+    ack(lsn) {
+      if (lsn <= acked) return;
+      acked = lsn;
+      moved = performance.now();
+      stream?.confirm(lsn); // Invariant 1: the engine calls this after the checkpoint
+      wakeUp();
+    },
+    async ask(request) {
+      if (started === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is still starting' });
+      await checkRequest(request, address, context, started);
+      requests.push(request);
+      stream?.wake();
+    },
+    async end() {
+      clearInterval(watch);
+      stream?.[Symbol.dispose]();
+      if (replication !== null) destroy(replication);
+      if (sql !== null) await close(sql);
+    },
+  };
+}
+
+/** How often to ask the server how far it has read, while a chunk waits for it. */
+const ASK_MS = 10;

@@ -1,0 +1,95 @@
+// Which tables are read: what the settings name, as the catalog knows it, and which of them cannot be read and why.
+
+import type { Client } from 'pg';
+import { sluiceError } from 'sluice/sdk';
+import { quoted, rowsOf } from './connection.ts';
+
+export interface Table {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** `schema.name`. */
+  readonly table: string;
+  /** A partitioned table: its partitions' changes come under its name. */
+  readonly partitioned: boolean;
+  /** In bytes, with what is stored apart. */
+  readonly size: number;
+  /** About how many rows it has; negative: nobody has counted. */
+  readonly rows: number;
+  /** Why it is not read, as a sentence; null: it is. */
+  readonly unfit: string | null;
+}
+
+/**
+ * The tables that the settings name (`schema.table`, `schema.*`, or a name in `public`), or all ordinary ones.
+ * @throws SluiceError E_SOURCE_READ when one that is named is not there
+ */
+export async function readTables(client: Client, wanted: readonly string[] | null): Promise<readonly Table[]> {
+  const rows = await rowsOf(
+    client,
+    `select c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_table_size(c.oid), c.reltuples::float8, c.relpersistence,
+       c.relispartition,
+       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
+       exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+     order by 2, 3`,
+  );
+  const all = rows.map((row) => {
+    const [oid, schema, name, kind, identity, size, tuples, persistence, isPartition, primary, index] = row;
+    return {
+      oid: Number(oid),
+      schema: schema!,
+      name: name!,
+      table: `${schema}.${name}`,
+      partitioned: kind === 'p',
+      size: Number(size),
+      rows: Number(tuples),
+      isPartition: isPartition === 't',
+      unfit: unfitBecause(
+        identity!,
+        persistence!,
+        primary === 't',
+        index === 't',
+        `${quoted(schema!)}.${quoted(name!)}`,
+      ),
+    };
+  });
+  if (wanted === null) return all.filter(({ isPartition, unfit }) => !isPartition && unfit !== UNLOGGED);
+  const chosen = new Map<string, Table>();
+  const missing: string[] = [];
+  for (const entry of wanted) {
+    const name = entry.includes('.') ? entry : `public.${entry}`;
+    const found = name.endsWith('.*')
+      ? all.filter(({ schema, isPartition }) => schema === name.slice(0, -2) && !isPartition)
+      : all.filter(({ table }) => table === name);
+    if (found.length === 0) missing.push(entry);
+    for (const table of found) chosen.set(table.table, table);
+  }
+  if (missing.length > 0) {
+    throw sluiceError('E_SOURCE_READ', {
+      message: `the database has no table ${missing.join(', ')}`,
+      fix: 'check `tables` (names are `schema.table`), or make the table',
+    });
+  }
+  return [...chosen.values()];
+}
+
+const UNLOGGED = 'it is unlogged: its changes are not written to the log that is read (`alter table … set logged`)';
+
+/** Published without an identity, the application's own updates of the table would fail, so such a table is left out. */
+function unfitBecause(
+  identity: string,
+  persistence: string,
+  primary: boolean,
+  index: boolean,
+  sql: string,
+): string | null {
+  if (persistence === 'u') return UNLOGGED;
+  const mend = `\`alter table ${sql} add primary key (…)\`, or \`alter table ${sql} replica identity full\``;
+  if (identity === 'd' && !primary) return `it has no primary key: ${mend}`;
+  if (identity === 'n') return `its replica identity is nothing: \`alter table ${sql} replica identity default\``;
+  if (identity === 'i' && !index)
+    return `the index of its replica identity is gone: \`alter table ${sql} replica identity default\``;
+  return null;
+}
