@@ -76,7 +76,7 @@ const QUICK: Readonly<Record<string, Kind>> = Object.fromEntries(
 
 /**
  * `careful`: the code evaluates every part of a constructor, also after one has failed, and so knows whether the failure is the
- * only one. It is slower, and run for events that failed.
+ * only one; and errors get the places that the reference gives them. It is slower, and run for events that failed.
  * @throws NotCompiled
  */
 export function compileTree(tree: JsonataNode, constants: readonly string[], careful = false): Compilation {
@@ -108,6 +108,12 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
     const js = write({ ...place, c, root, single: false, body });
     if (body.locals.length === 0) return `(${c}) => ${js.startsWith('{') ? `(${js})` : js}`;
     return `(${c}) => { let ${body.locals.join(', ')}; return ${js}; }`;
+  }
+  /** A function of nothing. */
+  function later(place: Place, write: (inner: Place) => string): string {
+    const body: Body = { locals: [] };
+    const js = write({ ...place, body });
+    return body.locals.length === 0 ? `() => (${js})` : `() => { let ${body.locals.join(', ')}; return ${js}; }`;
   }
   const local = (place: Place, start?: string): string => {
     const name = fresh('v');
@@ -226,7 +232,8 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
     const l = write(node.lhs as JsonataNode, place);
     const r = write(node.rhs!, place);
     if (op === 'and' || op === 'or') {
-      return { js: `(${test(l)} ${op === 'and' ? '&&' : '||'} ${test(r)})`, kind: 'bool' };
+      const right = careful ? `sided(${later(place, () => test(r))}, ${at(node)}, ${text(op)})` : test(r);
+      return { js: `(${test(l)} ${op === 'and' ? '&&' : '||'} ${right})`, kind: 'bool' };
     }
     const arithmetic = ARITHMETIC[op] ?? ORDER[op];
     if (arithmetic !== undefined) return plain(`${arithmetic}(${l.js}, ${r.js}, ${at(node)})`);
@@ -513,6 +520,12 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
     const target = node.body!;
     const procedure = target.procedure!;
     if (procedure.type === 'path') throw new NotCompiled('it calls a name without $');
+    if (careful) {
+      const token = procedure.type === 'variable' ? text(procedure.value) : 'undefined';
+      const f = later(place, (inner) => write(procedure, inner).js);
+      const list = later(place, (inner) => `[${target.arguments!.map((arg) => write(arg, inner).js).join(', ')}]`);
+      return `later(${f}, ${list}, ${at(procedure)}, ${token})`;
+    }
     const args = target.arguments!.map((arg) => write(arg, place).js);
     return `tail(${write(procedure, place).js}, [${args.join(', ')}])`;
   }
@@ -562,7 +575,7 @@ export function compileTree(tree: JsonataNode, constants: readonly string[], car
       return { js: `((${first ?? write(args[0]!, place).js}) !== undefined)`, kind: 'bool' };
     }
     const callback = args.at(-1);
-    if ((name === 'map' || name === 'filter') && count === 2 && callback?.type === 'lambda') {
+    if (!careful && (name === 'map' || name === 'filter') && count === 2 && callback?.type === 'lambda') {
       if (callback.signature !== undefined || callback.predicate !== undefined) return null;
       const value = first ?? write(args[0]!, place).js;
       const { tails, params, js } = lambdaBody(callback, place);
@@ -620,6 +633,7 @@ const RUNTIME_NAMES = [
     'norm',
     'normKeep',
     'truthy',
+    'sided',
     'hinted',
     'add',
     'sub',
@@ -644,6 +658,7 @@ const RUNTIME_NAMES = [
     'descendants',
     'regex',
     'tail',
+    'later',
     'call',
     'pipe',
     'lambda',

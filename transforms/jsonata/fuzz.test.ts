@@ -1,5 +1,5 @@
 // Identity is the law: random expressions on random documents give the same in the fast lane as in the untouched reference, which
-// is the same value as text or the same error code. Runs the guest's own code in this process: the sandbox adds nothing to it, and
+// is the same value as text, or the same error with its code, its words and its place. Runs the guest's own code in this process: the sandbox adds nothing to it, and
 // 100,000 pairs take minutes here (`npm run test:long`; a hundredth otherwise).
 
 import type { LanguageHost, RefusalDetails, ValueFunction } from 'sluice/sdk';
@@ -39,7 +39,8 @@ async function tried(run: ValueFunction, text: string): Promise<Tried> {
   try {
     return { value: JSON.stringify(await run(input, context, { texts: [text], again: make })) };
   } catch (thrown) {
-    if (thrown instanceof Refusal) return { error: `${thrown.why} ${thrown.more?.code ?? thrown.message}` };
+    if (thrown instanceof Refusal)
+      return { error: `${thrown.why} ${thrown.message} at ${thrown.more?.place?.join(':')}` };
     return { error: 'one of JavaScript itself' }; // the library tripped over itself; its words are not promised
   }
 }

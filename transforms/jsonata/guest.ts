@@ -22,7 +22,7 @@ export interface Program {
   readonly lane: 'compiled' | 'interpreted' | 'reference';
   /** In the compiled lane. */
   readonly js: string | null;
-  /** The same, for events that failed where several parts may; null: there are no such places. */
+  /** The same for events that failed: says whether the failure is the reference's, and its place. */
   readonly careful: string | null;
   /** JSON text. */
   readonly constants: string;
@@ -104,6 +104,18 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     };
 
     const sync = parts.sync === null ? null : load(parts.sync);
+    // A function in place of a text is written out as its source there, and the source without promises is another one.
+    const replace = sync?.internals.staticFrame.lookup('replace') as {
+      implementation: (...args: unknown[]) => unknown;
+    };
+    if (sync !== null) {
+      const { implementation } = replace;
+      replace.implementation = function (this: unknown, ...args) {
+        if (typeof args[1] === 'string' && typeof args[2] === 'function')
+          throw new Error('only the reference has its source');
+        return implementation.apply(this, args);
+      };
+    }
     const interpreted = sync?.(expression);
     const runtime = js === null ? null : makeRuntime(sync!.internals);
     const made = (code: string): Compiled =>
@@ -161,10 +173,9 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
       // of a function in its words the reference makes another error
       const { value, value2 } = thrown as { readonly value?: unknown; readonly value2?: unknown };
       if (holdsFunction(value) || holdsFunction(value2)) return null;
-      if (careful === null) return thrown;
-      carefully ??= made(careful);
+      carefully ??= made(careful!);
       try {
-        carefully(wrap(input), input, event);
+        runtime!.exactly(() => carefully!(wrap(input), input, event));
       } catch (again) {
         if (isCoded(again)) return again;
       }

@@ -84,7 +84,7 @@ export function programOf(
     const names = Object.keys(constants);
     const { js } = compileTree(tree, names);
     if (js.length > LONGEST) return interpreted('it is too long');
-    const careful = traits.parallel ? compileTree(tree, names, true).js : null;
+    const careful = compileTree(tree, names, true).js;
     return { program: { ...base, lane: 'compiled', js, careful }, why: null };
   } catch (thrown) {
     if (thrown instanceof NotCompiled) return interpreted(thrown.message);

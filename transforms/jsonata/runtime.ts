@@ -24,6 +24,10 @@ export interface Compiled {
   arity?: number;
   sig?: Signature;
   raw?: (...args: unknown[]) => unknown;
+  /** While errors get their places: it stands for a lambda, which the reference remembers the place of its last call in. */
+  named?: true;
+  token?: unknown;
+  position?: unknown;
 }
 
 interface Frame {
@@ -67,6 +71,15 @@ export interface Library {
   };
 }
 
+/** An error as the library throws it. */
+interface Coded {
+  readonly code?: unknown;
+  readonly position?: unknown;
+  readonly token?: unknown;
+  readonly value?: unknown;
+  readonly value2?: unknown;
+}
+
 type Step = (item: unknown) => unknown;
 type Seq = unknown[] & { sequence?: true; keepSingleton?: true; cons?: true; tupleStream?: true; outerWrapper?: true };
 type Key = (item: unknown) => unknown;
@@ -86,6 +99,16 @@ export function runtime(lib: Library) {
     const out = items as Seq;
     out.sequence = true;
     return out;
+  };
+  /** While an event that failed runs once more: errors then get the places that the reference gives them. */
+  let exact = false;
+  const exactly = (run: () => unknown): unknown => {
+    exact = true;
+    try {
+      return run();
+    } finally {
+      exact = false;
+    }
   };
   const frame = lib.createFrame(lib.staticFrame);
   frame.base = frame;
@@ -128,6 +151,15 @@ export function runtime(lib: Library) {
     (thrown as { token: unknown }).token = token;
     return thrown;
   };
+  /** The right side of `and` and `or`: the reference puts the operator's place onto whatever fails there. */
+  const sided = (right: () => unknown, position: unknown, token: unknown): unknown => {
+    try {
+      return right();
+    } catch (thrown) {
+      throw at(thrown, position, token);
+    }
+  };
+
   // ---- operators ----
 
   const numeric = (op: string, l: unknown, r: unknown, position: unknown): unknown => {
@@ -397,13 +429,19 @@ export function runtime(lib: Library) {
    */
   const all = (parts: readonly (() => unknown)[]): unknown[] => {
     const values: unknown[] = [];
-    let first: { readonly code?: unknown } | null = null;
+    let first: Coded | null = null;
+    const same = (a: Coded, b: Coded): boolean =>
+      a.code === b.code &&
+      a.position === b.position &&
+      a.token === b.token &&
+      a.value === b.value &&
+      a.value2 === b.value2;
     for (let i = 0; i < parts.length; i++) {
       try {
         values[i] = parts[i]!();
       } catch (thrown) {
-        const error = thrown as { readonly code?: unknown };
-        if (typeof error.code !== 'string' || (first !== null && first.code !== error.code)) throw deopt;
+        const error = thrown as Coded;
+        if (typeof error.code !== 'string' || (first !== null && !same(first, error))) throw deopt;
         first ??= error;
       }
     }
@@ -504,21 +542,37 @@ export function runtime(lib: Library) {
   class Tail {
     f: unknown;
     args: unknown[];
-    constructor(f: unknown, args: unknown[]) {
+    /** Its arguments, not yet evaluated, and its place. */
+    late: Late | null;
+    constructor(f: unknown, args: unknown[], late: Late | null) {
       this.f = f;
       this.args = args;
+      this.late = late;
     }
   }
-  const tail = (f: unknown, args: unknown[]): Tail => new Tail(f, args);
+  interface Late {
+    readonly args: () => unknown[];
+    readonly position: unknown;
+    readonly token: unknown;
+  }
+  const tail = (f: unknown, args: unknown[]): Tail => new Tail(f, args, null);
+  /** The same while errors get their places: what fails in the arguments has not failed in the lambda that they stand in. */
+  const later = (f: () => unknown, args: () => unknown[], position: unknown, token: unknown): Tail =>
+    new Tail(f, [], { args, position, token });
+  const evaluated = ({ f, late }: Tail): { readonly f: unknown; readonly args: unknown[] } => {
+    const next = (f as () => unknown)();
+    if ((typeof next !== 'object' && typeof next !== 'function') || next === null) throw deopt;
+    if (late!.token !== undefined) (next as Definition).token = late!.token;
+    (next as Definition).position = late!.position;
+    return { f: next, args: late!.args() };
+  };
 
   const untail = (first: unknown, context: unknown): unknown => {
     let result = first;
     while (result instanceof Tail) {
-      const { f, args } = result;
+      const { f, args } = result.late === null ? result : evaluated(result);
       if (typeof f === 'function') {
-        const { sig, raw } = f as Compiled;
-        const checked = sig === undefined ? args : sig.validate(args, context);
-        result = (raw ?? (f as Compiled)).apply(context, checked);
+        result = exact ? applyPlaced(f as Compiled, args, context) : applyRaw(f as Compiled, args, context);
       } else if (isDefinition(f)) {
         // its arguments are not wrapped there, and $sort calls its comparator as a function of JavaScript's
         if (f.implementation === fn['sort'] && args[1] !== undefined) throw deopt;
@@ -540,16 +594,31 @@ export function runtime(lib: Library) {
       const result = f.implementation.apply(focus, checked as never);
       return utils.isIterable(result) ? (result as Iterator<unknown>).next().value : result;
     } catch (thrown) {
-      if (thrown === deopt) throw thrown;
-      const error = thrown as { token?: unknown; position?: unknown };
-      if (error.token === undefined && f.token !== undefined) error.token = f.token;
-      error.position = f.position || error.position;
-      throw thrown;
+      throw placed(f, thrown);
+    }
+  };
+  const placed = (f: { token?: unknown; position?: unknown }, thrown: unknown): unknown => {
+    if (thrown === deopt) return thrown;
+    const error = thrown as { token?: unknown; position?: unknown };
+    if (error.token === undefined && f.token !== undefined) error.token = f.token;
+    error.position = f.position || error.position;
+    return thrown;
+  };
+  /** applyInner() of a function that was compiled; may give a Tail. */
+  const applyRaw = (f: Compiled, args: unknown[], context: unknown): unknown => {
+    const { sig, raw } = f;
+    return (raw ?? f).apply(context, sig === undefined ? args : sig.validate(args, context));
+  };
+  const applyPlaced = (f: Compiled, args: unknown[], context: unknown): unknown => {
+    try {
+      return applyRaw(f, args, context);
+    } catch (thrown) {
+      throw placed(f, thrown);
     }
   };
   const applyCompiled = (f: Compiled, args: unknown[], context: unknown): unknown => {
-    const checked = f.sig === undefined ? args : f.sig.validate(args, context);
-    return f.raw === undefined ? f.apply(context, checked) : untail(f.raw.apply(context, checked), context);
+    if (exact) return untail(applyPlaced(f, args, context), context);
+    return f.raw === undefined ? applyRaw(f, args, context) : untail(applyRaw(f, args, context), context);
   };
   const apply = (f: unknown, args: unknown[], context: unknown): unknown => {
     if (typeof f === 'function') return applyCompiled(f as Compiled, args, context);
@@ -559,7 +628,7 @@ export function runtime(lib: Library) {
 
   /** A function that is handed to another is called with no context. */
   const wrapped = (f: unknown): unknown => {
-    if (typeof f === 'function' && (f as Compiled).sig === undefined) return f;
+    if (typeof f === 'function' && (f as Compiled).sig === undefined && !exact) return f;
     const closure: Compiled = (...args) => apply(f, args, null);
     closure.arity = utils.getFunctionArity(f);
     return closure;
@@ -582,9 +651,9 @@ export function runtime(lib: Library) {
     if (typeof f === 'object' && !isDefinition(f)) throw deopt; // the library writes into it before it sees what it is
     wrapAll(args);
     try {
-      if (isDefinition(f)) {
-        f.token = name;
-        f.position = position;
+      if (isDefinition(f) || (exact && (f as Compiled | undefined)?.named === true)) {
+        (f as Definition).token = name;
+        (f as Definition).position = position;
       }
       return apply(f, args, context);
     } catch (thrown) {
@@ -599,7 +668,21 @@ export function runtime(lib: Library) {
   const pipe = (l: unknown, f: unknown, position: unknown): unknown => {
     if (!isFunction(f)) throw { code: 'T2006', position, value: f, stack: '' };
     if (!isFunction(l)) return apply(f, [l], null);
-    return lambda(1, null, null, (x) => apply(f, [norm(apply(l, [x], null))], null));
+    if (!exact) return lambda(1, null, null, (x) => apply(f, [norm(apply(l, [x], null))], null));
+    // places in the reference's own text of a chain: function($f, $g) { function($x){ $g($f($x)) } }
+    const first = (x: unknown): unknown[] => [norm(call(l, [x], null, 39, 'f'))];
+    return lambda(
+      1,
+      null,
+      (x) =>
+        later(
+          () => f,
+          () => first(x),
+          35,
+          'g',
+        ),
+      first,
+    );
   };
 
   /** A lambda as a value. `raw`: its body may end in a call. */
@@ -612,6 +695,7 @@ export function runtime(lib: Library) {
     const f: Compiled = raw === null ? body : (...args) => untail(raw(...args), null);
     f.arity = arity;
     if (raw !== null) f.raw = raw;
+    if (exact) f.named = true;
     if (signature !== null) f.sig = signatures[signature] ??= lib.parseSignature(signature);
     return f;
   };
@@ -726,6 +810,7 @@ export function runtime(lib: Library) {
     norm,
     normKeep,
     truthy,
+    sided,
     hinted,
     quick,
     add,
@@ -760,6 +845,8 @@ export function runtime(lib: Library) {
     descendants,
     regex,
     tail,
+    later,
+    exactly,
     call,
     applyDefinition,
     pipe,
