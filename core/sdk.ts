@@ -34,7 +34,7 @@ export type { Effects } from './rows/effects.ts';
 export { effectsOf } from './rows/effects.ts';
 export type { Step } from './rows/steps.ts';
 export type { TableSetting } from './rows/table-rule.ts';
-export { tableRule } from './rows/table-rule.ts';
+export { tableOfRange, tableRule } from './rows/table-rule.ts';
 export { brokenText } from './rows/texts.ts';
 export type { RowTarget, RowWriter, Verdict } from './rows/write.ts';
 export { writeRows } from './rows/write.ts';

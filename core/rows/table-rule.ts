@@ -1,7 +1,7 @@
 // Which table of a sink the events of a source table go to.
 
 import { sluiceError } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
+import type { EventBatch, SnapshotRange } from '../event.ts';
 
 /** A sink's `table` setting: one table for all, a map from source table (with or without its schema) to table, or nothing. */
 export type TableSetting = string | Readonly<Record<string, string>> | undefined;
@@ -32,4 +32,17 @@ export function tableRule(setting: TableSetting): (batch: EventBatch, i: number)
     known.set(from, target ?? own);
     return target ?? own;
   };
+}
+
+/** The target table of a snapshot's range: that of the events of its table, or, where the batch has none, what the rule makes of its name. */
+export function tableOfRange(
+  batch: EventBatch,
+  range: SnapshotRange,
+  tableOf: (batch: EventBatch, i: number) => string,
+): string {
+  for (let i = 0; i < batch.length; i++) if (batch.table(i) === range.table) return tableOf(batch, i);
+  const own = range.table.slice(range.table.indexOf('.') + 1);
+  const source = { plugin: '', stream: '', db: '', table: own, snapshot: true, ts_ms: 0 };
+  const like = { table: () => range.table, head: () => JSON.stringify({ source }) };
+  return tableOf(like as unknown as EventBatch, 0);
 }

@@ -2,6 +2,7 @@
 // at both ends.
 
 import type { ConfigSchema, FromSchema, ObjectSchema } from 'sluice/sdk';
+import { KIND_NAMES } from './sink-types.ts';
 
 /** How to reach a server: spread into the source's and the sink's properties. */
 export const connectionProperties = {
@@ -118,3 +119,62 @@ export const sourceConfig = {
 } as const satisfies ObjectSchema;
 
 export type SourceSettings = FromSchema<typeof sourceConfig>;
+
+export const sinkConfig = {
+  type: 'object',
+  description:
+    'Tables of a PostgreSQL database: rows are upserted and deleted by their key. Can be the home of the checkpoint.',
+  additionalProperties: false,
+  properties: {
+    ...connectionProperties,
+    schema: {
+      type: 'string',
+      minLength: 1,
+      default: 'public',
+      description: 'The schema of the tables, where `table` names none.',
+    },
+    table: {
+      anyOf: [
+        { type: 'string', minLength: 1 },
+        { type: 'object', additionalProperties: { type: 'string', minLength: 1 } },
+      ],
+      description:
+        'The table to write (`orders` or `schema.orders`), or a map from source table to table. By default the name of the source table.',
+    },
+    key: {
+      anyOf: [
+        { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, uniqueItems: true },
+        { type: 'object', additionalProperties: { type: 'string', minLength: 1 } },
+      ],
+      description:
+        "The columns to write by: a list of columns of the row, or a map from column to the event's own key column.",
+    },
+    auto_create: { type: 'boolean', default: true, description: 'Make a table that is missing.' },
+    auto_evolve: {
+      type: 'boolean',
+      default: true,
+      description: 'Add columns that are missing, and widen those that the source has widened. Nothing is dropped.',
+    },
+    columns: {
+      type: 'object',
+      additionalProperties: { type: 'string', enum: KIND_NAMES },
+      description: 'The kind of single columns, for tables that are made here: `{ picture: bytes }`.',
+    },
+    state_schema: {
+      type: 'string',
+      minLength: 1,
+      default: '_sluice',
+      description: "The schema of the checkpoint's table, where this sink is its home. Made where it is missing.",
+    },
+    statement_timeout: {
+      type: 'string',
+      format: 'duration',
+      least: '100ms',
+      most: '1h',
+      default: '1m',
+      description: 'How long a statement may take, waiting for locks with it, before the batch is tried again.',
+    },
+  },
+} as const satisfies ObjectSchema;
+
+export type SinkSettings = FromSchema<typeof sinkConfig>;

@@ -1,9 +1,13 @@
-// The postgres plugin: a source that follows a database by logical replication, from a snapshot on.
+// The postgres plugin: a source that follows a database by logical replication, from a snapshot on, and a sink that upserts and
+// can be the checkpoint's home.
 
 import { definePlugin } from 'sluice/sdk';
-import { sourceConfig } from './config.ts';
+import { sinkConfig, sourceConfig } from './config.ts';
 import { placeOf } from './connection.ts';
 import { POSITION_VERSION, toPosition } from './position.ts';
+import { createSink } from './sink.ts';
+import { checkSink } from './sink-check.ts';
+import { namesOf } from './sink-names.ts';
 import { createSource } from './source.ts';
 
 export default definePlugin({
@@ -19,5 +23,20 @@ export default definePlugin({
       const place = placeOf(config);
       return place === undefined ? undefined : (config.tables ?? ['*']).map((table) => `${place}#${table}`);
     },
+  },
+  sink: {
+    config: sinkConfig,
+    auth: ['username_password', 'certificate'],
+    create: createSink,
+    check: checkSink,
+    place(config) {
+      const place = placeOf(config);
+      if (place === undefined) return undefined;
+      const { table } = config;
+      if (table === undefined) return `${place}#*`;
+      const names = typeof table === 'string' ? [table] : [...new Set(Object.values(table))];
+      return names.map((name) => `${place}#${namesOf(config)(name).replaceAll('"', '')}`);
+    },
+    home: () => true,
   },
 });

@@ -44,6 +44,8 @@ export interface PostgresDatabase {
   ): Promise<readonly T[]>;
   /** A connection of its own, for a transaction or a lock. The server's end closes it. */
   client(): Promise<Client>;
+  /** Drops it, whoever is connected. */
+  drop(): Promise<void>;
 }
 
 export interface PostgresServer extends AsyncDisposable {
@@ -290,6 +292,12 @@ function openClients(host: string, port: number, like?: URL): Clients {
         url: `postgres://${user}@${host}:${port}/${name}`,
         query: (sql, params) => query(name, sql, params),
         client: () => connect(name),
+        async drop() {
+          const client = kept.get(name);
+          kept.delete(name);
+          await client?.end();
+          await query('postgres', `drop database if exists ${name} with (force)`);
+        },
       };
     },
     async close() {
