@@ -2,6 +2,7 @@
 // can be the checkpoint's home.
 
 import { definePlugin } from 'sluice/sdk';
+import { checkSource } from './check.ts';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { placeOf } from './connection.ts';
 import { POSITION_VERSION, toPosition } from './position.ts';
@@ -19,6 +20,7 @@ export default definePlugin({
     auth: ['username_password', 'certificate'],
     checkPosition: (position) => void toPosition(position),
     create: createSource,
+    check: checkSource,
     place(config) {
       const place = placeOf(config);
       return place === undefined ? undefined : (config.tables ?? ['*']).map((table) => `${place}#${table}`);

@@ -22,7 +22,7 @@ import { connectReplication, connectSql, namesOf, type Started, start } from './
 /** Blocked for so long, a reading lets go of the stream. The server's own tools wait for a minute for it to end. */
 const LET_GO_MS = 10_000;
 /** Tables of so many bytes together are read in one go with the snapshot that comes with a new slot. */
-const SMALL_BYTES = 64 * 1024 * 1024;
+const SMALL_BYTES = 16 * 1024 * 1024;
 
 export function createSource(config: SourceSettings, context: Context): Source<PostgresPosition> {
   const address = addressOf(config, context.auth);
@@ -136,7 +136,7 @@ function newReading(address: Address, config: SourceSettings, context: Context):
       }
     };
 
-    if (now.snapshot !== null) yield* readSmall(now, snapshotter, give, signal);
+    if (now.snapshot !== null) await readSmall(now, snapshotter, signal);
     if (now.published === null || config.snapshot === 'only') {
       // There is nothing to follow: each chunk is of its own time.
       while (progress.todo.length > 0 && !signal.aborted) {
@@ -202,30 +202,28 @@ function newReading(address: Address, config: SourceSettings, context: Context):
     }
   }
 
-  /** Small tables, as of the snapshot that came with the slot: every change after it comes in the stream. */
-  async function* readSmall(
+  /**
+   * Small tables, as of the snapshot that came with the slot: every change after it comes in the stream. All of them are read before
+   * any is given, because the transaction must not stay open for as long as a sink takes.
+   */
+  async function readSmall(
     { progress, tables, snapshot }: Started,
     snapshotter: ReturnType<typeof newSnapshotter>,
-    give: () => AsyncGenerator<Item>,
     signal: AbortSignal,
-  ): AsyncGenerator<Item> {
+  ): Promise<void> {
     const sizeOf = (table: string): number => tables.get(table)?.size ?? 0;
     progress.todo = progress.todo.toSorted((a, b) => sizeOf(a.table) - sizeOf(b.table));
-    let small = 0;
     let bytes = 0;
-    for (const { table } of progress.todo) {
+    const large = progress.todo.findIndex(({ table }) => {
       bytes += sizeOf(table);
-      if (bytes <= SMALL_BYTES) small++;
-    }
-    const rest = progress.todo.length - small;
-    if (small === 0) return;
+      return bytes > SMALL_BYTES;
+    });
+    const rest = large < 0 ? 0 : progress.todo.length - large;
+    if (progress.todo.length === rest) return;
     await sql!.query('begin transaction isolation level repeatable read, read only');
     try {
       await sql!.query(`set transaction snapshot '${snapshot}'`);
-      while (progress.todo.length > rest && !signal.aborted) {
-        await snapshotter.readNow();
-        yield* give();
-      }
+      while (progress.todo.length > rest && !signal.aborted) await snapshotter.readNow();
     } finally {
       await sql!.query('rollback').catch(() => undefined);
     }

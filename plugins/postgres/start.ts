@@ -134,7 +134,7 @@ async function openSlot(
   if (slot !== null) {
     const fault = slotFault(slot, database, saved === null ? null : lsnOf(saved.lsn));
     if (fault !== null) throw fault;
-    if (slot.reader !== null) throw slotActive();
+    await slotFree(sql, name);
     return { name, start: slot.confirmed, snapshot: null };
   }
   if (saved !== null) throw slotMissing();
@@ -180,6 +180,19 @@ async function meetTables(
   progress.parked = progress.parked.filter(({ table }) => known.has(table));
   if (config.snapshot !== 'never') addTodo(progress, fresh);
 }
+
+/** A reader that has just gone, and whose end the server has not seen yet, is waited for. */
+async function slotFree(sql: Client, name: string): Promise<void> {
+  for (const end = performance.now() + FREE_MS; ; ) {
+    const slot = await readSlot(sql, name);
+    if (slot === null) throw slotMissing();
+    if (slot.reader === null) return;
+    if (performance.now() > end) throw slotActive();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const FREE_MS = 3_000;
 
 function progressAt(lsn: bigint, here: Pick<Progress, 'server' | 'database' | 'timeline' | 'publication'>): Progress {
   const { server, database, timeline, publication } = here;
