@@ -269,6 +269,20 @@ function openClients(host: string, port: number, like?: URL): Clients {
     const result = await client.query<T>(sql, params === undefined ? undefined : [...params]);
     return result.rows ?? [];
   };
+  // A database with a replication slot cannot be dropped, and a slot that somebody reads cannot either.
+  const dropDatabase = async (name: string): Promise<void> => {
+    await query('postgres', `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`, [name]);
+    await until(`the slots of ${name} are free`, async () => {
+      const left = await query('postgres', `select from pg_replication_slots where database = $1 and active`, [name]);
+      return left.length === 0;
+    });
+    await query(
+      'postgres',
+      `select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = $1`,
+      [name],
+    );
+    await query('postgres', `drop database if exists ${name} with (force)`);
+  };
   return {
     async answers() {
       try {
@@ -296,13 +310,12 @@ function openClients(host: string, port: number, like?: URL): Clients {
           const client = kept.get(name);
           kept.delete(name);
           await client?.end();
-          await query('postgres', `drop database if exists ${name} with (force)`);
+          await dropDatabase(name);
         },
       };
     },
     async close() {
-      if (like !== undefined)
-        for (const name of made) await query('postgres', `drop database if exists ${name} with (force)`);
+      if (like !== undefined) for (const name of made) await dropDatabase(name);
       kept.clear();
       for (const client of open) await client.end().catch(() => undefined);
       open.clear();

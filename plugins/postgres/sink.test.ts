@@ -1,0 +1,461 @@
+// The sink on real servers: what becomes of rows, of one bad row among good ones, and of the tables.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresServer, postgresVersions, startPostgres } from '../../test/services/postgres.ts';
+import { batch, columns, never, sinkBench, statuses } from './sink-fixture.ts';
+
+describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres(version);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  const o = (text: string) => ({ columns: { 'public.o': columns(text) } });
+
+  describe('rows', () => {
+    test('of one key come to one row: the last wins, and columns that are absent keep what they had', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n text not null, big text not null)');
+      const wrote = await bench.write([
+        { after: { id: 1, n: 'a', big: 'B' } },
+        { op: 'u', after: { id: 1, n: 'b' }, unchanged: ['big'] },
+        { after: { id: 2, n: 'x', big: 'X' } },
+        { op: 'd', before: { id: 2 } },
+        { after: { id: 3, n: 'y', big: 'Y' } },
+        { op: 'd', before: { id: 3 } },
+        { after: { id: 3, n: 'z', big: 'Z' } },
+      ]);
+      expect(wrote).toBe('ok ok ok ok ok ok ok');
+      expect(await bench.rows('select * from o order by id')).toEqual(['1,b,B', '3,z,Z']);
+      // in a batch of its own too, where the column takes no null
+      expect(await bench.write([{ op: 'u', after: { id: 1, n: 'c' }, unchanged: ['big'] }])).toBe('ok');
+      expect(await bench.rows('select * from o where id = 1')).toEqual(['1,c,B']);
+      expect(await bench.write([{ op: 'u', after: { id: 9, n: 'c' }, unchanged: ['big'] }])).toBe(
+        'reject:E_SINK_REJECT',
+      );
+    });
+
+    test('that are there and equal are not written again, also of types that know no equality', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, j json, p point, x xml, n numeric)');
+      const rows = [{ after: { id: 1, j: '{"a": 1}', p: '(1,2)', x: '<a/>', n: '1.0' } }] as const;
+      await bench.write(rows);
+      const before = await bench.rows('select xmin, n from o');
+      expect(
+        await bench.write([
+          { op: 'r', ...rows[0] },
+          { op: 'u', after: { id: 1, j: '{"a": 1}' } },
+        ]),
+      ).toBe('ok ok');
+      expect(await bench.rows('select xmin, n from o')).toEqual(before);
+      await bench.write([{ op: 'u', after: { id: 1, n: '1.00' } }]); // equal as a number, another value
+      expect(await bench.rows('select n from o')).toEqual(['1.00']);
+    });
+
+    test('move when their key changes, with the columns that the event does not have', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n text, big text)');
+      await bench.write([{ after: { id: 1, n: 'a', big: 'B' } }, { after: { id: 5, n: 'in the way', big: 'C' } }]);
+      const move = { op: 'u', before: { id: 1 }, after: { id: 5, n: 'b' }, unchanged: ['big'] } as const;
+      expect(await bench.write([move])).toBe('ok');
+      expect(await bench.rows('select * from o')).toEqual(['5,b,B']);
+      expect(await bench.write([move])).toBe('ok'); // delivered again
+      expect(await bench.rows('select * from o')).toEqual(['5,b,B']);
+    });
+
+    test('move also where the server makes the key itself', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(
+        'create table o (id int generated always as identity primary key, n text, twice text generated always as (n || n) stored)',
+      );
+      await bench.write([{ after: { id: 7, n: 'a', twice: 'ignored' } }]);
+      expect(await bench.write([{ op: 'u', before: { id: 7 }, after: { id: 8 }, unchanged: ['n'] }])).toBe('ok');
+      expect(await bench.rows('select * from o')).toEqual(['8,a,aa']);
+    });
+
+    test('are gone after a truncate, and nothing passes it', async () => {
+      await using bench = await sinkBench(server);
+      expect(await bench.write([{ after: { id: 1 } }, { op: 't', keys: [] }, { after: { id: 2 } }])).toBe('ok ok ok');
+      expect(await bench.rows('select id from o')).toEqual(['2']);
+    });
+
+    test('without a key are appended, and found again by all that they were', async () => {
+      await using bench = await sinkBench(server);
+      const row = { a: 1, j: [1, { b: null }], t: null };
+      const wrote = await bench.write([
+        { keys: [], after: row },
+        { keys: [], after: row },
+        { op: 'u', keys: [], before: row, after: { ...row, a: 2 } },
+        { op: 'd', keys: [], before: row },
+      ]);
+      expect(wrote).toBe('ok ok ok ok');
+      expect(await bench.rows('select a, j from o')).toEqual(['2,[1, {"b": null}]']);
+    });
+
+    test('of a table with foreign keys are written in the order of the source', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(
+        'create table customer (id int primary key); create table o (id int primary key, customer int references customer)',
+      );
+      const wrote = await bench.write([
+        { table: 'customer', after: { id: 1 } },
+        { after: { id: 1, customer: 1 } },
+        { table: 'customer', after: { id: 2 } },
+        { after: { id: 2, customer: 2 } },
+        { op: 'd', before: { id: 1 } },
+        { op: 'd', table: 'customer', before: { id: 1 } },
+      ]);
+      expect(wrote).toBe('ok ok ok ok ok ok');
+      expect(await bench.rows('select * from o')).toEqual(['2,2']);
+    });
+
+    test('with composite, text and uuid keys are found, deleted and moved', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (a text, b uuid, n int, primary key (a, b))');
+      const b = '00000000-0000-0000-0000-00000000000a';
+      const keys = ['a', 'b'];
+      await bench.write([1, 2, 3].map((n) => ({ keys, after: { a: `k"\\,{}${n}`, b, n } })));
+      expect(await bench.write([{ op: 'd', keys, before: { a: 'k"\\,{}2', b } }])).toBe('ok');
+      const move = { op: 'u' as const, keys, before: { a: 'k"\\,{}3', b }, after: { a: 'NULL', b, n: 4 } };
+      expect(await bench.write([move])).toBe('ok');
+      expect(await bench.rows('select a, n from o order by n')).toEqual(['k"\\,{}1,1', 'NULL,4']);
+    });
+  });
+
+  describe('a row that does not fit', () => {
+    test('is rejected alone, holds what comes after it of its key, and names column or constraint but no value', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, n int not null check (n > 0), u int unique)`);
+      const sink = bench.sink();
+      const results = await sink.write(
+        batch([
+          { after: { id: 1, n: 1, u: 1 } },
+          { after: { id: 2, n: -77, u: 2 } },
+          { after: { id: 3, n: 3, u: 1 } },
+          { op: 'u', after: { id: 2, n: 5, u: 5 } },
+          { after: { id: 4, n: null } },
+          { after: { id: 5, n: 'seventy-seven', u: 6 } },
+          { after: { id: 6, n: 6, u: 7 } },
+        ]),
+        never,
+      );
+      expect(statuses(results)).toBe(
+        'ok reject:E_SINK_REJECT reject:E_SINK_REJECT held reject:E_SINK_REJECT reject:E_SINK_REJECT ok',
+      );
+      const told = JSON.stringify(results);
+      for (const name of ['o_n_check', 'o_u_key', 'column \\"n\\"']) expect(told).toContain(name);
+      for (const value of ['77', 'seventy']) expect(told).not.toContain(value);
+      expect(await bench.rows('select * from o order by id')).toEqual(['1,1,1', '6,6,7']);
+    });
+
+    test.each([
+      ['numeric(5,2)', '1.239'],
+      ['varchar(3)', 'abc  '],
+      ['date', '2024-01-02T03:04:05'],
+      ['time', '03:04:05+02'],
+      ['timestamp', '2024-01-02T03:04:05+02'],
+      ['timestamp(3)', '2024-01-02T03:04:05.123456'],
+      ['timestamptz', '2024-01-02T03:04:05.1234567Z'],
+      ['real', 0.123456789],
+      ['bytea', 'no base64'],
+      ['text', '\ud800'],
+    ])('because %s would change it is rejected: %j', async (type, value) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, v ${type})`);
+      expect(await bench.write([{ after: { id: 1, v: value } }, { after: { id: 2, v: null } }])).toBe(
+        'reject:E_SINK_REJECT ok',
+      );
+    });
+
+    test.each([
+      ['numeric(5,2)', '1.2300', '1.23'],
+      ['real', 0.1, '0.1'],
+      ['timestamp(3)', '2024-01-02T03:04:05.120000', '2024-01-02 03:04:05.12'],
+      ['timestamptz', '0044-03-15T12:00:00Z BC', '0044-03-15 12:00:00+00 BC'],
+      ['timestamp', 'infinity', 'infinity'],
+      ['date', '-infinity', '-infinity'],
+      ['bytea', '/wA=', '\\xff00'],
+      ['boolean', true, 'true'],
+      ['int', true, '1'],
+      ['text', { a: [1] }, '{"a":[1]}'],
+      ['jsonb', 'text', '"text"'],
+      ['json', '{"b" : 1e400}', '{"b" : 1e400}'],
+      [
+        'int[]',
+        [
+          [1, null],
+          [3, 4],
+        ],
+        '{{1,NULL},{3,4}}',
+      ],
+      ['text[]', ['a,"b"', '\\', 'NULL', null, ''], '{"a,\\"b\\"","\\\\","NULL",NULL,""}'],
+      ['jsonb[]', [[1], { a: 'b' }, 'c'], '{[1],"{\\"a\\": \\"b\\"}","\\"c\\""}'],
+      ['int4range', '[1,5)', '[1,5)'],
+      ['interval', 'P1Y2M3DT4H5M6.7S', '1 year 2 mons 3 days 04:05:06.7'],
+      ['double precision', 5e-324, '5e-324'],
+      ['numeric', 'NaN', 'NaN'],
+    ])('%s takes %j', async (type, value, shown) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, v ${type})`);
+      expect(await bench.write([{ after: { id: 1, v: value as never } }])).toBe('ok');
+      expect(await bench.rows('select v::text from o')).toEqual([shown]);
+    });
+
+    test('takes no others with it when a trigger refuses it', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key);
+        create function no() returns trigger language plpgsql as $$ begin if new.id = 2 then raise 'not two'; end if; return new; end $$;
+        create trigger no before insert on o for each row execute function no()`);
+      expect(await bench.write([1, 2, 3].map((id) => ({ after: { id } })))).toBe('ok reject:E_SINK_REJECT ok');
+    });
+  });
+
+  describe('tables', () => {
+    test('are made with the types of the source, where this server knows them', async () => {
+      await using bench = await sinkBench(server);
+      const given = o(
+        'id bigint key, n character varying(20), p numeric(10,2), tags text[], e mood, d timestamp(3) without time zone',
+      );
+      expect(
+        await bench.write([{ after: { id: '1', n: 'a', p: '1.50', tags: ['x'], e: 'sad', d: null } }], given),
+      ).toBe('ok');
+      const types = await bench.rows(
+        `select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'o'::regclass and attnum > 0 order by attnum`,
+      );
+      expect(types).toEqual([
+        'bigint',
+        'character varying(20)',
+        'numeric(10,2)',
+        'text[]',
+        'text',
+        'timestamp(3) without time zone',
+      ]);
+    });
+
+    test('get the columns that rows bring, and wider types where the source has widened them', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n varchar(5), p numeric(5,2), small varchar(9))');
+      expect(await bench.write([{ after: { id: 1, more: [1] } }])).toBe('ok');
+      const now = [...columns('id bigint key, n text, p numeric(8,4), small character varying(4), extra integer')];
+      const change = { op: 's', keys: [], after: { columns: now as never } } as const;
+      expect(await bench.write([change], { columns: { 'public.o': now } })).toBe('ok');
+      const types = await bench.rows(
+        `select attname || ' ' || format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'o'::regclass and attnum > 0 order by attnum`,
+      );
+      expect(types).toEqual([
+        'id bigint',
+        'n text',
+        'p numeric(8,4)',
+        'small character varying(9)',
+        'more jsonb',
+        'extra integer',
+      ]);
+    });
+
+    test('are left as they are without auto_create and auto_evolve: their events are rejected', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key)');
+      bench.sink({ auto_create: false, auto_evolve: false });
+      expect(
+        await bench.write([{ after: { id: 1, n: 1 } }, { table: 'p', after: { id: 1 } }, { after: { id: 2 } }]),
+      ).toBe('reject:E_SINK_REJECT reject:E_SINK_REJECT ok');
+    });
+
+    test('that somebody changes between two batches are read anew', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n int)');
+      expect(await bench.write([{ after: { id: 1, n: 1 } }])).toBe('ok');
+      await bench.db.query('alter table o alter n type text; alter table o add m int');
+      expect(await bench.write([{ after: { id: 2, n: 'text', m: 5 } }])).toBe('ok');
+      await bench.db.query('drop table o');
+      expect(await bench.write([{ after: { id: 3, n: 'again' } }])).toBe('ok');
+      expect(await bench.rows('select * from o')).toEqual(['3,again']);
+    });
+
+    test('are found in the schema that the settings name', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create schema sales; create schema "a.b"');
+      bench.sink({ schema: 'sales', table: { o: 'orders', p: 'public.q' } });
+      await bench.write([
+        { after: { id: 1 } },
+        { table: 'p', after: { id: 2 } },
+        { table: 'dot.ted', after: { id: 3 } },
+      ]);
+      const found = await bench.rows(
+        `select schemaname, tablename from pg_tables where schemaname in ('sales', 'public') order by 1, 2`,
+      );
+      expect(found).toEqual(['public,q', 'sales,dot.ted', 'sales,orders']);
+    });
+
+    test('without an index on the key stop the stream with a message', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int, n int)');
+      await expect(bench.write([{ after: { id: 1 } }])).rejects.toMatchObject({
+        code: 'E_SINK_WRITE',
+        permanent: true,
+      });
+    });
+  });
+
+  describe('a snapshot', () => {
+    const rows = (n: number, text = 'x') =>
+      Array.from({ length: n }, (_, i) => ({ op: 'r' as const, after: { id: i, n: `${text}\t\\\n${i}` } }));
+
+    test('is copied into an empty table, and upserted where rows are in the way', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n text)');
+      await bench.db.query(`create table seen (id int); create function saw() returns trigger language plpgsql as
+        $$ begin insert into seen values (new.id); return new; end $$; create trigger saw after insert or update on o for each row execute function saw()`);
+      expect(new Set((await bench.write(rows(500))).split(' '))).toEqual(new Set(['ok']));
+      expect(await bench.rows('select count(*) from seen')).toEqual(['500']);
+      await bench.write(rows(500)); // the same again: nothing is written
+      expect(await bench.rows('select count(*) from seen')).toEqual(['500']);
+      await bench.write([...rows(500).slice(0, 400), ...rows(700, 'y').slice(400)]);
+      expect(await bench.rows('select count(*), count(*) filter (where n like $$y%$$) from o')).toEqual(['700,300']);
+      expect(await bench.rows('select count(*) from seen')).toEqual(['800']);
+    });
+
+    test('with one bad row rejects that row only', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, n text check (n not like $$%250$$))');
+      const wrote = (await bench.write(rows(500))).split(' ');
+      expect(wrote.flatMap((status, i) => (status === 'ok' ? [] : [i]))).toEqual([250]);
+      expect(await bench.rows('select count(*) from o')).toEqual(['499']);
+    });
+
+    test.each([
+      ['integers', 'bigint', ['-5', '3', '20', '100'], '3', '100'],
+      ['texts by their bytes', 'text', ['B', 'a', 'é', '𝒳'], 'B', '𝒳'],
+    ])('deletes what lies in its range and was not seen, %s', async (_, type, keys, from, to) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id ${type} ${type === 'text' ? 'collate "und-x-icu"' : ''} primary key)`);
+      await bench.write(keys.map((id) => ({ after: { id } })));
+      const given = {
+        ...o(`id ${type} key`),
+        ranges: [{ table: 'public.o', from: [from], to: [to], keep: [[keys[2]!]] }],
+      };
+      expect(await bench.write([], given)).toBe('');
+      const left = keys.filter((key) => key !== to && (type === 'text' ? key !== 'a' : true));
+      expect((await bench.rows('select id from o')).toSorted()).toEqual(
+        (type === 'text' ? left : ['-5', '3', '20']).toSorted(),
+      );
+      const all = { ...o(`id ${type} key`), ranges: [{ table: 'public.o', from: null, to: null, keep: [] }] };
+      await bench.write([{ op: 'r', after: { id: keys[0]! } }], all);
+      expect(await bench.rows('select id from o')).toEqual([keys[0]]);
+    });
+
+    test('deletes nothing where the sink writes by a key of its own, and the log says so', async () => {
+      await using bench = await sinkBench(server);
+      bench.sink({ key: ['id'] });
+      await bench.write([{ after: { id: 1 } }]);
+      await bench.write([], {
+        ...o('id integer key'),
+        ranges: [{ table: 'public.o', from: null, to: null, keep: [] }],
+      });
+      expect(await bench.rows('select id from o')).toEqual(['1']);
+      expect(bench.logged.join()).toContain('may stay');
+    });
+  });
+
+  describe('an outage', () => {
+    test('in the middle of a write is a throw, nothing is there, and the next write is whole', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key)');
+      const lock = await bench.db.client();
+      await lock.query('begin; lock table o');
+      bench.sink();
+      const writing = bench.write([{ after: { id: 1 } }]).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      for (let ended = 0; ended === 0; ) {
+        const rows = await bench.rows(
+          `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice orders' and wait_event_type = 'Lock'`,
+        );
+        ended = rows.length;
+      }
+      expect(await writing).toMatchObject({ code: 'E_SINK_CONNECT' });
+      await lock.query('commit');
+      expect(await bench.rows('select * from o')).toEqual([]);
+      expect(await bench.write([{ after: { id: 1 } }])).toBe('ok');
+    });
+
+    test('by a lock that is not given ends after its time-out, as something that may pass', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key)');
+      const lock = await bench.db.client();
+      await lock.query('begin; lock table o');
+      bench.sink({ statement_timeout: 100 });
+      await expect(bench.write([{ after: { id: 1 } }])).rejects.toMatchObject({
+        code: 'E_SINK_WRITE',
+        permanent: false,
+      });
+      await lock.query('commit');
+      expect(await bench.write([{ after: { id: 1 } }])).toBe('ok');
+    });
+
+    test('by a stop ends the statement that runs', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key)');
+      const lock = await bench.db.client();
+      await lock.query('begin; lock table o');
+      const stop = new AbortController();
+      const sink = bench.sink();
+      const writing = sink.write(batch([{ after: { id: 1 } }]), stop.signal);
+      const ended = expect(writing).rejects.toMatchObject({ code: 'E_SINK_CONNECT' });
+      for (;;) {
+        const [waits] = await bench.rows(`select count(*) from pg_locks where not granted`);
+        if (waits !== '0') break;
+      }
+      stop.abort();
+      await ended;
+      await lock.query('rollback');
+    });
+  });
+
+  describe('check', () => {
+    test('says what the role lacks, with the statement that mends it', async () => {
+      const { checkSink } = await import('./sink-check.ts');
+      await using bench = await sinkBench(server);
+      const role = `poor_${bench.db.name}`;
+      await bench.db.query(
+        `create role ${role} login password 'pw'; create table o (id int); grant select on o to ${role}; revoke create on schema public from public`,
+      );
+      const auth = { type: 'username_password', config: { username: role, password: 'pw' } } as const;
+      const context = { stream: 's', signal: never, batch: {} as never, tap: false, log: {} as never };
+      const config = {
+        connection_string: bench.db.url,
+        connect_timeout: 5000,
+        schema: 'public',
+        auto_create: true,
+        auto_evolve: true,
+        state_schema: '_sluice',
+        statement_timeout: 5000,
+        table: 'o',
+        key: ['id'],
+      };
+      const told = async () =>
+        (await checkSink(config, { ...context, auth })).filter((one) => !one.ok).map((one) => one.fix);
+      const fixes = [
+        `grant create on schema "public" to ${role}, or set \`auto_create: false\``,
+        `create schema "_sluice" authorization ${role}, or set \`state_schema\` to a schema of the role's own`,
+        `grant insert, update, delete on "public"."o" to ${role}`,
+      ];
+      expect(await told()).toEqual(fixes);
+      await bench.db.query(
+        `grant create on schema public to ${role}; create schema _sluice authorization ${role}; grant insert, update, delete on o to ${role}`,
+      );
+      expect(await told()).toEqual(['alter table "public"."o" add unique ("id")']);
+      await bench.db.query('alter table o add unique (id)');
+      expect(await told()).toEqual([]);
+      const wrong = { type: 'username_password', config: { username: role, password: 'hunter2' } } as const;
+      const [found] = await checkSink(config, { ...context, auth: wrong });
+      expect(found).toMatchObject({
+        ok: false,
+        name: 'connect',
+        message: 'the server refuses the user or the password',
+      });
+      await bench.db.query(`drop owned by ${role}; drop role ${role}`);
+    });
+  });
+});
