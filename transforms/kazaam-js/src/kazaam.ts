@@ -1,5 +1,6 @@
 // A spec, compiled once, and applied to the text of any number of documents. An instance keeps no state between documents.
 
+import { documentText } from './bytes.ts';
 import { type Context, EXTENSIONS, type Extension, type Operation } from './context.ts';
 import { KazaamError, specError } from './errors.ts';
 import type { SpecObject } from './go-value.ts';
@@ -66,9 +67,14 @@ export class Kazaam {
 
   /**
    * The document after all steps. Empty text gives empty text.
+   * @param input the document's text, or its bytes in UTF-8
    * @throws KazaamError for the first step that fails; nothing of the result is given then
    */
-  transform(document: string): string {
+  transform(input: string | Uint8Array): string {
+    if (typeof input !== 'string' && !(input instanceof Uint8Array)) {
+      throw new TypeError('transform() takes the text of a document or its bytes; transformValue() takes values');
+    }
+    const document = typeof input === 'string' ? input : documentText(input);
     if (this.#steps === null) throw specError('Kazaam not properly initialized');
     if (document === '') return '';
     if (this.#strict) assertJson(document);
@@ -84,7 +90,9 @@ export class Kazaam {
 
   /** The same for values: what JSON.parse loses (digits, repeated names, the order of numeric names) is lost here too. */
   transformValue(value: unknown): unknown {
-    return JSON.parse(this.transform(JSON.stringify(value)));
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw new TypeError(`${typeof value} is no JSON value`);
+    return JSON.parse(this.transform(text));
   }
 }
 
@@ -120,8 +128,16 @@ function stepOf(step: StepSpec, context: Context, transforms: ReadonlyMap<string
   const operation: Operation =
     custom === undefined
       ? compileOperation(step, context)
-      : (text) => custom({ spec, require, inplace, keySeparator }, text);
+      : (text) => textOf(custom({ spec, require, inplace, keySeparator }, text), step.operation);
   return over !== null && configured ? overEach(over, operation, context.has('over-path')) : operation;
+}
+
+/** @throws TypeError what stands in JavaScript is not always what the types say */
+function textOf(result: unknown, operation: string): string {
+  if (typeof result === 'string') return result;
+  throw new TypeError(
+    `the operation "${operation}" gave ${result === null ? 'null' : `a ${typeof result}`}, and no text`,
+  );
 }
 
 /** Errors know their step; what a runtime throws at hostile depth is an error of the document. */

@@ -1,6 +1,7 @@
 // The command line, as a process.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function kazaam(args: readonly string[], input = ''): { stdout: string; stderr: string; status: number | null } {
+function kazaam(
+  args: readonly string[],
+  input: string | Uint8Array = '',
+): { stdout: string; stderr: string; status: number | null } {
   return spawnSync(process.execPath, ['--no-warnings', cli, ...args], { input, encoding: 'utf8' });
 }
 
@@ -37,6 +41,38 @@ describe('kazaam-js', () => {
     });
   });
 
+  test('says what it did when it is asked to', () => {
+    const { stdout, stderr } = kazaam(['-spec', at('spec.json'), '-verbose'], '{"a":"ü"}');
+    expect([stdout, stderr]).toEqual(['{"b":"ü"}', 'kazaam-js: 1 steps, 10 bytes read, 10 bytes written\n']);
+    expect(kazaam(['-spec', at('spec.json'), '-verbose=false'], '{"a":1}').stderr).toBe('');
+  });
+
+  test('refuses bytes that are no UTF-8, of a document and of a specification', () => {
+    const broken = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]);
+    writeFileSync(at('latin.json'), broken);
+    for (const result of [kazaam(['-spec', at('spec.json')], broken), kazaam(['-spec', at('latin.json')], '{}')]) {
+      expect(result).toMatchObject({ stdout: '', status: 1 });
+      expect(result.stderr).toContain('the bytes are not UTF-8');
+    }
+  });
+
+  test('takes a specification with a byte order mark', () => {
+    writeFileSync(at('bom.json'), '\ufeff[{"operation":"shift","spec":{"b":"a"}}]');
+    expect(kazaam(['-spec', at('bom.json')], '{"a":1}')).toMatchObject({ stdout: '{"b":1}', status: 0 });
+  });
+
+  test('ends quietly when nobody reads what it prints', async () => {
+    const child = spawn(process.execPath, ['--no-warnings', cli, '-spec', at('strict.json')], { stdio: 'pipe' });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    child.stdin.end(JSON.stringify('x'.repeat(1 << 20)));
+    const [status] = (await once(child, 'close')) as [number | null];
+    expect([status, said]).toEqual([0, '']);
+  });
+
   test('writes a file', () => {
     expect(kazaam(['-spec', at('spec.json'), '-in', at('in.json'), '-out', at('out.json')]).status).toBe(0);
     expect(readFileSync(at('out.json'), 'utf8')).toBe('{"b":1.0}');
@@ -48,6 +84,7 @@ describe('kazaam-js', () => {
     const strict = kazaam(['-spec', at('strict.json'), '-strict'], 'not json');
     expect(strict).toMatchObject({ stdout: '', status: 1 });
     expect(strict.stderr).toContain('the document is not JSON');
+    expect(kazaam(['-spec', at('strict.json'), '-strict=false'], 'not json').stdout).toBe('not json');
   });
 
   test.each([
@@ -55,6 +92,7 @@ describe('kazaam-js', () => {
     [['-spec', '/nowhere.json'], 'Unable to read Kazaam specification file'],
     [['-nothing'], 'unknown argument -nothing'],
     [['-spec'], '-spec needs a value'],
+    [['-strict=perhaps'], '-strict is true or false'],
   ])('ends with 1 and says why for %j', (args, message) => {
     const result = kazaam(args);
     expect(result.status).toBe(1);
@@ -67,8 +105,8 @@ describe('kazaam-js', () => {
     expect(kazaam(['-spec', at('spec.json')], '{"a":tru}').stderr).toContain('Unknown value type');
   });
 
-  test('shows how it is used', () => {
-    const { stdout, status } = kazaam(['-help']);
+  test.each(['-help', '--help', '-h'])('shows how it is used with %s', (flag) => {
+    const { stdout, status } = kazaam([flag]);
     expect(status).toBe(0);
     expect(stdout).toContain('kazaam-js -spec spec.json -in event.json');
   });
