@@ -28,7 +28,7 @@ interface Props {
 export function App({ store, work, act, nonce, mac }: Props) {
   const [state, setState] = useState(store.get());
   useEffect(() => store.subscribe((next) => setState(next)), []);
-  const frame: Frame = { state, send: store.send, work, nonce, mac, act };
+  const frame: Frame = { state, now: store.get, send: store.send, work, nonce, mac, act };
   if (state.lost?.kind === 'token') return <NoToken message={state.lost.message} />;
   return (
     <div class="app">

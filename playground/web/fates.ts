@@ -53,7 +53,15 @@ export function problemsOf(run: RunState): readonly Problem[] {
   for (const [ref, result] of run.results) {
     if (result.error === undefined) continue;
     const { code, message, at } = result.error;
-    const place = JSON.stringify([result.step, code, message, at?.file, at?.line, at?.column]);
+    // messages may hold values of the event: it is the place that makes it the same problem, where there is one
+    const place = JSON.stringify([
+      result.step,
+      code,
+      at?.line === undefined ? message : '',
+      at?.file,
+      at?.line,
+      at?.column,
+    ]);
     const known = byPlace.get(place);
     if (known === undefined) byPlace.set(place, { error: result.error, step: result.step ?? '', refs: [ref] });
     else known.refs.push(ref);

@@ -6,6 +6,8 @@ import type { Work } from './work.ts';
 
 export interface Frame {
   readonly state: State;
+  /** The state of this instant: what is drawn may be a few keystrokes behind it. */
+  readonly now: () => State;
   readonly send: (action: Action) => void;
   readonly work: Work;
   /** Of the page's policy, for the editors' styles. */

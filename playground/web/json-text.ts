@@ -48,6 +48,23 @@ export function parsedObject(text: string): Record<string, unknown> | null {
   }
 }
 
+/** The first number that a double cannot hold as it is written (a stream would fail the event, too), or null. */
+export function roundedNumber(text: string): string | null {
+  let found: string | null = null;
+  JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+    if (typeof value !== 'number' || context?.source === undefined) return value;
+    const digits = context.source
+      .replace(/[eE].*$/, '')
+      .replace(/\D/g, '')
+      .replace(/^0+/, '');
+    const isRounded =
+      !Number.isFinite(value) || digits.length > 17 || (Number.isInteger(value) && Math.abs(value) > 2 ** 53);
+    if (isRounded) found ??= context.source;
+    return value;
+  });
+  return found;
+}
+
 /** Pasted text as events: one JSON value, a list of them, or one a line. Each as its own text. Throws a SyntaxError. */
 export function splitEvents(text: string): readonly string[] {
   const whole = text.trim();

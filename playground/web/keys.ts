@@ -20,9 +20,9 @@ export type ActionName =
   | 'focus-editor'
   | 'focus-output'
   | 'filter-events'
-  | 'view-output'
+  | 'view-sides'
   | 'view-diff'
-  | 'view-input'
+  | 'whole-event'
   | 'captures'
   | 'dead-letters'
   | 'capture-now'
@@ -67,9 +67,9 @@ export const keys: readonly Key[] = [
   { action: 'focus-editor', title: 'Go to the code', key: 'Alt+2' },
   { action: 'focus-output', title: 'Go to the output', key: 'Alt+3' },
   { action: 'filter-events', title: 'Filter the events', key: '/', plain: true },
-  { action: 'view-output', title: 'Show the output' },
+  { action: 'view-sides', title: 'Show input and output side by side' },
   { action: 'view-diff', title: 'Show what the transform changed' },
-  { action: 'view-input', title: 'Show the input' },
+  { action: 'whole-event', title: 'Show the whole event, or its row' },
   { action: 'captures', title: 'Take captured events' },
   { action: 'dead-letters', title: 'Take dead letters' },
   { action: 'capture-now', title: 'Capture events from the source now' },

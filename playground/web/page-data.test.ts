@@ -5,7 +5,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { RunResult } from '../server/api.ts';
 import { announcement, duration, fateOf, fits, problemsOf, sums } from './fates.ts';
 import { firstLine, type HistoryEntry, MAX_HISTORY, openShelf, withEntry } from './history.ts';
-import { layOut, rowOf, splitEvents } from './json-text.ts';
+import { layOut, roundedNumber, rowOf, splitEvents } from './json-text.ts';
 import { createLiveRun, PAUSE } from './live-run.ts';
 import { MAX_LINK, readShare, type Share, shareFragment } from './share.ts';
 import { type Item, initial } from './state.ts';
@@ -33,6 +33,19 @@ test('pasted text is one value, a list, or one a line', () => {
   expect(splitEvents('  ')).toEqual([]);
   expect(() => splitEvents('{"id":1}\n{"id":')).toThrow(/line 2/);
   expect(() => splitEvents('nonsense')).toThrow(SyntaxError);
+});
+
+test('a number that would be rounded is found before it is', () => {
+  const good = [
+    '{"n":9007199254740992}',
+    '{"n":0.1}',
+    '{"n":1e21}'.replace('21', '15'),
+    '{"n":"9007199254740993"}',
+    '[12345678901234567e-10]',
+  ];
+  expect(good.map(roundedNumber)).toEqual(good.map(() => null));
+  const bad = ['9007199254740993', '1e400', '0.1234567890123456789', '-9007199254740993'];
+  expect(bad.map((number) => roundedNumber(`{"a":[${number}]}`))).toEqual(bad);
 });
 
 const share: Share = {

@@ -85,7 +85,8 @@ export interface CaptureState {
   readonly error: PlaygroundError | null;
 }
 
-export type View = 'output' | 'diff' | 'input';
+/** auto: a diff where most of the row is kept, else both sides. */
+export type View = 'auto' | 'sides' | 'diff';
 export type Tab = 'events' | 'transform' | 'output' | 'problems' | 'tests';
 export type Origin = 'captures' | 'dead_letters';
 export type Theme = 'system' | 'light' | 'dark';
@@ -223,7 +224,7 @@ export const initial: State = {
   capture: null,
   preview: null,
   history: [],
-  view: 'output',
+  view: 'auto',
   whole: false,
   tab: 'transform',
   below: 'problems',

@@ -4,7 +4,7 @@
 import type { Change, PlaygroundError, PlaygroundEvent } from '../server/api.ts';
 import { type Api, ApiError } from './api-client.ts';
 import { firstLine, openShelf, withEntry } from './history.ts';
-import { layOut, parsedObject, rowOf, splitEvents } from './json-text.ts';
+import { layOut, parsedObject, roundedNumber, rowOf, splitEvents } from './json-text.ts';
 import type { LanguageName } from './language-names.ts';
 import { createLiveRun } from './live-run.ts';
 import { type Share, shareFragment } from './share.ts';
@@ -352,7 +352,13 @@ export function createWork(store: Store, api: Api, tab: string) {
     },
     paste(text: string): void {
       try {
-        const items = splitEvents(text).map(pastedItem);
+        const texts = splitEvents(text);
+        const rounded = texts.map(roundedNumber).find((one) => one !== null);
+        if (rounded != null) {
+          say(`${rounded} would be rounded. Put it in quotes.`, true);
+          return;
+        }
+        const items = texts.map(pastedItem);
         store.send({ type: 'pasted', items });
         store.send({ type: 'dialog', dialog: null });
         say(`Took ${items.length} event${items.length === 1 ? '' : 's'}.`);
@@ -447,7 +453,7 @@ export function createWork(store: Store, api: Api, tab: string) {
           await api.call('endCapture', { params: { capture: capture.capture } });
           return;
         }
-        const answer = await api.call('capture', { body: { stream } });
+        const answer = await api.call('capture', { body: { stream, max: LISTED } });
         store.send({ type: 'capture', capture: { capture: answer.capture, events: 0, state: 'running', error: null } });
       }),
     dryRun: (letter: number) =>

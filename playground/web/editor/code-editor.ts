@@ -31,11 +31,10 @@ export interface Mark {
 
 export interface CodeEditor {
   /** Puts `text` in, as one step without an `onChange`; another `document` begins a new undo history. */
-  show(document: string, text: string, language: LanguageName, editable: boolean): void;
+  show(document: string, text: string, language: LanguageName): void;
   mark(marks: readonly Mark[]): void;
   reveal(line: number, column: number): void;
   focus(): void;
-  /** Back to what `open` keeps; the undo history of the document stays. */
   destroy(): void;
 }
 
@@ -50,31 +49,30 @@ const fromOutside = Annotation.define<boolean>();
 
 export function createCodeEditor(host: HTMLElement, options: Options): CodeEditor {
   const languagePart = new Compartment();
-  const editablePart = new Compartment();
   let document = '';
   let language: LanguageName | null = null;
-  let editable = true;
 
-  const languageExtension = (name: LanguageName) => [
-    languageExtensions[name](),
-    EditorState.languageData.of(() => [{ autocomplete: completionSource(name, options.fields) }]),
-  ];
+  const languageExtension = (name: LanguageName) => {
+    // made once: a source that is another function each time is asked again and again
+    const data = [{ autocomplete: completionSource(name, options.fields) }];
+    return [languageExtensions[name](), EditorState.languageData.of(() => data)];
+  };
   const stateOf = (text: string, name: LanguageName): EditorState =>
     EditorState.create({
       doc: text,
       extensions: [
         look(options.nonce),
+        lintGutter(),
         lineNumbers(),
         highlightActiveLine(),
         highlightActiveLineGutter(),
         foldGutter(),
-        lintGutter(),
         history(),
         drawSelection(),
         indentOnInput(),
         bracketMatching(),
         closeBrackets(),
-        autocompletion({ activateOnTypingDelay: 50 }),
+        autocompletion({ activateOnTypingDelay: 50, icons: false }),
         highlightSelectionMatches(),
         keymap.of([
           ...closeBracketsKeymap,
@@ -91,25 +89,21 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
             options.onChange(update.state.doc.toString());
         }),
         languagePart.of(languageExtension(name)),
-        editablePart.of(EditorState.readOnly.of(!editable)),
       ],
     });
   const view = new EditorView({ parent: host, state: stateOf('', 'javascript') });
 
   return {
-    show(nextDocument, text, nextLanguage, nextEditable) {
+    show(nextDocument, text, nextLanguage) {
       if (nextDocument !== document) {
         document = nextDocument;
         language = nextLanguage;
-        editable = nextEditable;
         view.setState(stateOf(text, nextLanguage));
         return;
       }
       const effects = [];
       if (nextLanguage !== language) effects.push(languagePart.reconfigure(languageExtension(nextLanguage)));
-      if (nextEditable !== editable) effects.push(editablePart.reconfigure(EditorState.readOnly.of(!nextEditable)));
       language = nextLanguage;
-      editable = nextEditable;
       const old = view.state.doc.toString();
       if (old !== text) view.dispatch({ changes: changeOf(old, text), annotations: fromOutside.of(true), effects });
       else if (effects.length > 0) view.dispatch({ effects });

@@ -6,7 +6,13 @@ import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 
 const frame = EditorView.theme({
-  '&': { height: '100%', backgroundColor: 'var(--ground)', color: 'var(--text)', fontSize: 'var(--code-size)' },
+  '&': {
+    height: '100%',
+    backgroundColor: 'var(--ground)',
+    color: 'var(--text)',
+    fontSize: 'var(--code-size)',
+    isolation: 'isolate',
+  },
   '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-2px' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5' },
   '.cm-content': { caretColor: 'var(--text)', padding: '6px 0' },
@@ -46,6 +52,7 @@ const frame = EditorView.theme({
   '.cm-deletedChunk .cm-deletedText': { background: 'var(--gone-strong)' },
   '.cm-changedLineGutter': { backgroundColor: 'var(--good)' },
   '.cm-deletedLineGutter': { backgroundColor: 'var(--bad)' },
+  '.cm-collapsedLines::before, .cm-collapsedLines::after': { content: '"⋯"' },
   '.cm-collapsedLines': { background: 'var(--panel)', color: 'var(--quiet)' },
 });
 

@@ -7,13 +7,13 @@ import { FOCUS, type FocusWish } from '../commands.ts';
 import { createTextView, type TextView } from '../editor/text-view.ts';
 import { duration, fateOf, placeText, size } from '../fates.ts';
 import type { Frame } from '../frame.ts';
-import { layOut, rowOf } from '../json-text.ts';
+import { layOut, parsedObject, rowOf } from '../json-text.ts';
 import { itemsOf, stepOf, type View } from '../state.ts';
 import { shown, shownOutput } from '../work.ts';
 import { LetterBox } from './letter.tsx';
 
 const VIEWS: readonly { readonly value: View; readonly title: string }[] = [
-  { value: 'output', title: 'In and out' },
+  { value: 'sides', title: 'In and out' },
   { value: 'diff', title: 'Diff' },
 ];
 
@@ -30,7 +30,7 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
         : (whole ? layOut : rowOf)(item.text)
       : shown(result.inputs, whole);
   const output = shownOutput(state);
-  const diff = state.view === 'diff' && output !== '';
+  const diff = output !== '' && (state.view === 'diff' || (state.view === 'auto' && keepsShape(input, output)));
   const letter = item?.letter == null ? undefined : state.letters.get(item.letter);
   return (
     <section class="pane output" aria-label="Input and output" data-pane="output">
@@ -62,7 +62,7 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
         </button>
         <Choice
           label="How to show it"
-          chosen={diff ? 'diff' : 'output'}
+          chosen={diff ? 'diff' : 'sides'}
           onChoose={(view: View) => send({ type: 'view', view })}
           options={VIEWS}
         />
@@ -105,6 +105,13 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
       </div>
     </section>
   );
+}
+
+/** Whether at least half of the members of the input are in the output, too. */
+function keepsShape(input: string, output: string): boolean {
+  const before = Object.keys(parsedObject(input) ?? {});
+  const after = parsedObject(output) ?? {};
+  return before.length > 0 && before.filter((name) => name in after).length * 2 >= before.length;
 }
 
 function noOutput(fate: string, steps: number): string {

@@ -153,15 +153,12 @@ interface EditorProps {
 function Editor({ frame, step, change }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<CodeEditor | null>(null);
-  const latest = useRef<State>(frame.state);
-  latest.current = frame.state;
-
   useEffect(() => {
     const made = createCodeEditor(host.current!, {
       nonce: frame.nonce,
       label: 'Code of the transform',
       onChange: change,
-      fields: () => knownFields(latest.current!),
+      fields: () => knownFields(frame.now()),
     });
     editor.current = made;
     const onWish = (event: Event): void => {
@@ -176,8 +173,11 @@ function Editor({ frame, step, change }: EditorProps) {
     };
   }, []);
   useEffect(() => {
-    if (step !== null && isLanguageName(step.type))
-      editor.current?.show(`${frame.state.stream}/${step.id}`, sourceOf(step), step.type, true);
+    // the text of this instant, not the one that is drawn: more may have been typed since, and would be taken back
+    const { stream } = frame.now();
+    const now = stepOf(frame.now());
+    if (now === null || !isLanguageName(now.type)) return;
+    editor.current?.show(`${stream}/${now.id}`, sourceOf(now), now.type);
   }, [step]);
   useEffect(() => {
     if (step !== null) editor.current?.mark(marksOf(frame.state, step));
@@ -190,17 +190,19 @@ function marksOf(state: State, step: Step): readonly Mark[] {
   return problemsOf(state.run).flatMap(({ error, step: id }) => {
     const { line, column, file } = error.at ?? {};
     if (id !== step.id || line === undefined) return [];
+    // a helper module's place is not in this text; the ending follows the language of the draft
     const own = step.disk?.file ?? null;
-    // a helper module's place is not in this text
-    if (
-      file !== undefined &&
-      own !== null &&
-      file.split('/').at(-1) !== own.split('/').at(-1) &&
-      !error.code.includes('LOAD')
-    )
-      return [];
+    if (file !== undefined && own !== null && stem(file) !== stem(own)) return [];
     return [{ line, column: column ?? 1, message: error.message, code: error.code }];
   });
+}
+
+/** A file's name without its folder and ending. */
+function stem(file: string): string {
+  return file
+    .split('/')
+    .at(-1)!
+    .replace(/\.[^.]*$/, '');
 }
 
 /** From what the step got in the last run, or from the events as they came. */
