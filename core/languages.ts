@@ -48,6 +48,8 @@ export interface LoadedFilter extends AsyncDisposable {
 
 export interface Languages extends AsyncDisposable {
   readonly names: readonly string[];
+  /** Transforms will be created: what takes long to start may start now. */
+  warm(): void;
   /** Compiles without running anything: every finding with line and column in the author's file. */
   check(rule: TransformRule): Promise<readonly SluiceError[]>;
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */

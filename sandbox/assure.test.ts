@@ -16,7 +16,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 async function start(file: string): Promise<{ said: string[]; sandbox: AsyncDisposable }> {
   const said: string[] = [];
   const log = { warn: (_: object, message: string) => void said.push(message) };
-  const sandbox = createSandbox({ children: 1, proof: file, log });
+  const sandbox = createSandbox({ children: 1, proof: () => file, log });
   await sandbox.load(program('return main', { limits: { deaths: 30 } }));
   return { said, sandbox };
 }

@@ -9,7 +9,7 @@ import { makeProof, type Proof, readProof, saveProof } from './proof.ts';
 
 /** A sandbox that says what it lacks, and proves its flags in the background when there is no proof yet. */
 export function assuredSandbox(options: SandboxOptions): Sandbox {
-  const { log, proof: file } = options;
+  const { log } = options;
   let proving: Promise<void> | undefined;
   let prover: Sandbox | undefined;
   let measures: readonly Measure[] = [];
@@ -23,24 +23,26 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
       if (JSON.stringify(found) === JSON.stringify(measures)) return;
       measures = found;
       sayMissing(log, measures);
+      const file = options.proof?.();
       if (file === undefined) return;
       const known = readProof(file);
       if (known !== null) {
         if (first) sayBroken(log, known.canaries);
-        if (JSON.stringify(known.measures) !== JSON.stringify(measures)) remember(makeProof(known.canaries, measures));
-      } else if (first) proving = prove().catch(() => undefined); // ended before it was done: next time
+        if (JSON.stringify(known.measures) !== JSON.stringify(measures))
+          remember(file, makeProof(known.canaries, measures));
+      } else if (first) proving = prove(file).catch(() => undefined); // ended before it was done: next time
     },
   });
-  const prove = async (): Promise<void> => {
+  const prove = async (file: string): Promise<void> => {
     prover = createPool({ children: 1, spare: false });
     await using it = prover;
     const canaries = await runCanaries(it);
     sayBroken(log, canaries);
-    remember(makeProof(canaries, measures));
+    remember(file, makeProof(canaries, measures));
   };
-  const remember = (proof: Proof): void => {
+  const remember = (file: string, proof: Proof): void => {
     try {
-      saveProof(file!, proof);
+      saveProof(file, proof);
     } catch (error) {
       log?.warn(
         { reason: String(error) },

@@ -8,6 +8,7 @@ import type { Entry, Loading, Sent } from './work.ts';
 
 /** Slices at one child at a time, so that it never waits for the next. */
 const DEPTH = 3;
+const SPARE_AFTER = 1000; // ms from the first answers to the first spare: what starts is slowed down by every other start
 const TICK = 20; // ms between two looks of the watchdog
 const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
 const MiB = 1 << 20;
@@ -98,8 +99,9 @@ export function createChildren(
   const children: Child[] = [];
   let ended = false;
   let watchdog: NodeJS.Timeout | undefined;
-  // Started after the first answers, which it would only slow down.
   let spare: Child | undefined;
+  let settling: NodeJS.Timeout | undefined;
+  let settled = false; // the start is over
   let spareFailed = false; // it ended by itself: another would, too
 
   function create(): Child {
@@ -177,8 +179,13 @@ export function createChildren(
       return child;
     },
     keepSpare(anew = false) {
-      if (anew) spareFailed = false;
-      if (wantSpare && !ended && !spareFailed) spare ??= create();
+      if (anew) {
+        spareFailed = false;
+        settled = true;
+      }
+      if (!wantSpare || ended || spareFailed) return;
+      if (settled) spare ??= create();
+      else settling ??= setTimeout(() => this.keepSpare(true), SPARE_AFTER).unref();
     },
     begins(child) {
       const entry = loadingNow(child)?.entry ?? child.sent[0]?.work.job.program;
@@ -201,6 +208,7 @@ export function createChildren(
     async end() {
       ended = true;
       clearInterval(watchdog);
+      clearTimeout(settling);
       await Promise.all(
         [...children, ...(spare === undefined ? [] : [spare])].map((child) => {
           child.process.hold(true);

@@ -105,8 +105,11 @@ export interface Sandbox extends AsyncDisposable {
 export interface SandboxOptions {
   /** How many child processes; by default as many as there are cores. */
   readonly children?: number;
-  /** Where the proof that the sandbox holds here is remembered (proof.ts). Without one, nothing is proved. */
-  readonly proof?: string;
+  /**
+   * The file where the proof that the sandbox holds here is remembered (proof.ts); asked for when a child is ready. Without one,
+   * nothing is proved.
+   */
+  readonly proof?: () => string | undefined;
   readonly log?: {
     warn(fields: object, message: string): void;
   };

@@ -78,7 +78,7 @@ describe.runIf(process.platform === 'linux')('a child that ends before it is rea
     const code = `
       const file = ${JSON.stringify(file)};
       saveProof(file, makeProof([], []));
-      const sandbox = createSandbox({ children: 1, log, proof: file });
+      const sandbox = createSandbox({ children: 1, log, proof: () => file });
       const loaded = await sandbox.load(echo);
       const before = readProof(file).measures;
       let after = before;

@@ -1,12 +1,13 @@
 // Builds what is published, into dist/: the sources with their types taken off, at the same relative places, so that a worker
 // or child that is started beside its parent's file is found in a checkout and in the package alike. tsc does all of it,
-// declarations too; nothing is bundled. Only what can be reached from the entries below is built: no tests.
+// declarations too. Only what can be reached from the entries below is built: no tests. What is built is then joined (bundle.mjs).
 // Each plugin keeps its package.json, which then names ./index.js; its `sluice/sdk` is resolved by the registry (one SDK).
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -65,6 +66,10 @@ for (const { folder, meta } of plugins) {
   if (existsSync(join(root, folder, 'README.md')))
     cpSync(join(root, folder, 'README.md'), join(dist, folder, 'README.md'));
 }
+const ALONE = ['sandbox/child.js'];
+const outputs = entries.map((entry) => entry.replace(/\.ts$/, '.js'));
+const shared = outputs.filter((entry) => !ALONE.includes(entry));
+await bundle(dist, { shared, alone: ALONE }, ['transforms/kazaam-js']);
 chmodSync(join(dist, 'core', 'cli', 'main.js'), 0o755);
 console.error(`built dist/ with ${plugins.length} plugins`);
 

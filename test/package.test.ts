@@ -61,7 +61,9 @@ test('the package has what it needs and nothing of the tests', () => {
   ]) {
     expect(files, file).toContain(file);
   }
-  expect(files.filter((file) => /\.test\.|(^|\/)test(\/|-)|fixture|scripts\/|\.mjs$/.test(file))).toEqual([]);
+  // chunks are named after the verbs that they hold, and test-files is about the tests of transforms
+  const others = files.filter((file) => !file.startsWith('dist/chunks/') && !file.endsWith('/test-files.d.ts'));
+  expect(others.filter((file) => /\.test\.|(^|\/)test(\/|-)|fixture|scripts\/|\.mjs$/.test(file))).toEqual([]);
   expect(files.filter((file) => /\.ts$/.test(file) && !file.endsWith('.d.ts'))).toEqual([]);
 });
 

@@ -27,7 +27,7 @@ export interface LanguagesOptions {
   readonly log?: Logger;
   /** Sandbox children; by default as many as there are cores. */
   readonly children?: number;
-  /** The file in which the sandbox remembers that it holds here; asked for when the first transform is created. */
+  /** The file in which the sandbox remembers that it holds here; asked for when a child is ready. */
   readonly proof?: () => string | undefined;
 }
 
@@ -46,13 +46,12 @@ interface Compiled {
   readonly lane: Lane | null;
 }
 
-/** No child process is started before the first transform is created. */
+/** No child process is started before warm(), or before the first transform is created. */
 export function createLanguages(options: LanguagesOptions = {}): Languages {
   let sandbox: Sandbox | undefined;
   const opened = (): Sandbox => {
-    const proof = options.proof?.();
     sandbox ??= createSandbox({
-      ...(proof === undefined ? {} : { proof }),
+      ...(options.proof === undefined ? {} : { proof: options.proof }),
       ...(options.children === undefined ? {} : { children: options.children }),
       ...(options.log === undefined ? {} : { log: options.log }),
     });
@@ -60,6 +59,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
   };
   return {
     names: Object.keys(builtIn),
+    warm: () => opened().warm(),
     async check(rule) {
       try {
         await compile(rule);
@@ -71,7 +71,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
     },
     async create(rule, context): Promise<LoadedTransform> {
       const box = opened();
-      box.warm(); // the child starts while the code is compiled
+      box.warm();
       const { program, identity, place, lane } = await compile(rule);
       if (lane !== null) context.log.info({ transform: rule.id, ...lane }, `${rule.id} runs in the ${lane.name} lane`);
       try {

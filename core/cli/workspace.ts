@@ -1,6 +1,6 @@
 // What a verb works on: the manifest that was named, loaded with plugins and languages, and the state store behind it.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createLanguages } from '../../transforms/index.ts';
 import { type ErrorData, sluiceError } from '../errors.ts';
@@ -38,11 +38,12 @@ export interface Opened extends AsyncDisposable {
 
 /**
  * `inspect`: for verbs that only look at the state; the manifest need not be runnable.
+ * `runs`: transforms will run, so the sandbox starts while the manifest is read.
  * `words`: the verb takes more than a manifest. All others refuse what is no file, or they would take ./sluice.yaml instead.
  */
 export async function openWorkspace(
   invocation: Invocation,
-  options: { readonly inspect?: boolean; readonly words?: boolean } = {},
+  options: { readonly inspect?: boolean; readonly runs?: boolean; readonly words?: boolean } = {},
 ): Promise<Opened> {
   const { file, rest } = manifestFile(invocation.positionals);
   if (rest.length > 0 && options.words !== true) {
@@ -61,6 +62,7 @@ export async function openWorkspace(
   });
   let proof: string | undefined;
   const languages = createLanguages({ log, proof: () => proof });
+  if (options.runs === true && mayHaveTransforms(file)) languages.warm();
   const loaded = await loadManifest(file, {
     resolvePlugin: (name, kind) => registry.resolve(name, kind),
     languages,
@@ -82,6 +84,15 @@ export async function openWorkspace(
       await languages[Symbol.asyncDispose]();
     },
   };
+}
+
+// By its text, as a child takes longer to start than a manifest to be read. Wrong only where the word stands in a comment.
+function mayHaveTransforms(file: string): boolean {
+  try {
+    return readFileSync(file, 'latin1').includes('transformations');
+  } catch {
+    return false; // loading it says why
+  }
 }
 
 /** Where the sandbox remembers that it holds here: beside the state store's file. A store in memory remembers nothing. */

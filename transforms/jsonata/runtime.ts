@@ -84,6 +84,13 @@ type Step = (item: unknown) => unknown;
 type Seq = unknown[] & { sequence?: true; keepSingleton?: true; cons?: true; tupleStream?: true; outerWrapper?: true };
 type Key = (item: unknown) => unknown;
 
+/** Arguments of a call that are not evaluated yet, and its place. */
+interface Late {
+  readonly args: () => unknown[];
+  readonly position: unknown;
+  readonly token: unknown;
+}
+
 export function runtime(lib: Library) {
   const { isArray } = Array;
   const { floor } = Math;
@@ -542,18 +549,12 @@ export function runtime(lib: Library) {
   class Tail {
     f: unknown;
     args: unknown[];
-    /** Its arguments, not yet evaluated, and its place. */
     late: Late | null;
     constructor(f: unknown, args: unknown[], late: Late | null) {
       this.f = f;
       this.args = args;
       this.late = late;
     }
-  }
-  interface Late {
-    readonly args: () => unknown[];
-    readonly position: unknown;
-    readonly token: unknown;
   }
   const tail = (f: unknown, args: unknown[]): Tail => new Tail(f, args, null);
   /** The same while errors get their places: what fails in the arguments has not failed in the lambda that they stand in. */

@@ -25,7 +25,7 @@ export const command: Command = {
   },
   async run(invocation) {
     const untilIdle = idleTime(invocation);
-    await using opened = await openWorkspace(invocation);
+    await using opened = await openWorkspace(invocation, { runs: true });
     const manifest = await manifestOf(opened, invocation);
     if (manifest === null) return findingsExit(opened.loaded.findings);
     const { service } = manifest;
