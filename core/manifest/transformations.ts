@@ -12,6 +12,7 @@ import type { Json } from '../values.ts';
 import { decodeConfig } from './config.ts';
 import { checkHandling, handlingOf } from './handling.ts';
 import type { AnySchema } from './keywords.ts';
+import { laidOut } from './laid-out.ts';
 import type { TransformLimits, TransformRule } from './model.ts';
 import { unknownKey } from './problems.ts';
 import type { Work } from './work.ts';
@@ -257,7 +258,11 @@ function fromManifest(work: Work, pointer: string, value: unknown): Code | null 
       offset = { line: first.line, column: first.column + 1 };
     }
   }
-  const source = typeof value === 'string' ? value : JSON.stringify(value);
+  const placeOf = (at: string) => {
+    const { line = 1, column = 1 } = work.doc.places.at(at, 'value');
+    return { line, column };
+  };
+  const source = typeof value === 'string' ? value : laidOut(value as Json, pointer, placeOf);
   return { source, file: work.file, offset, dir: work.dir };
 }
 
