@@ -1,6 +1,8 @@
 // Expressions and documents for fuzzing, made from a seed: the same seed gives the same ones. Expressions use all of the language
 // on a small set of names, so that most of them meet data; documents keep to a shape and break it now and then.
-// Not used by anything but tests.
+// Rare constructs come from templates (fuzz-templates.ts). Not used by anything but tests.
+
+import { HOLES, TEMPLATES } from './fuzz-templates.ts';
 
 export type Random = () => number;
 
@@ -267,7 +269,24 @@ export function expressionOf(random: Random, size: number): string {
     if (scope.length > 0) return `$${pick(random, scope)}(${arg()})`;
     return `(${lambda(n, 1)})(${arg()})`;
   }
+  /** A template with its holes filled. */
+  function rareOf(n: number): string {
+    const own = `v${fresh++}`;
+    return pick(random, TEMPLATES).replaceAll(/<(\w+)>/g, (hole, kind: string) => {
+      if (Object.hasOwn(HOLES, kind)) return pick(random, HOLES[kind]!);
+      const fill: Record<string, () => string> = {
+        e: () => expression(Math.floor(half(n) / 2)),
+        n: name,
+        p: () => pathOf(Math.floor(half(n) / 2)),
+        f: () => lambda(half(n), 1),
+        f2: () => lambda(half(n), 2),
+        x: () => own,
+      };
+      return Object.hasOwn(fill, kind) ? fill[kind]!() : hole; // `<n?s?:s>` is a signature
+    });
+  }
   function expression(n: number): string {
+    if (n > 0 && random() < 0.12) return `(${rareOf(n)})`;
     if (n <= 0) return random() < 0.6 ? name() : random() < 0.6 ? literal() : variable();
     const kind = random();
     const part = (): string => expression(half(n));
@@ -289,5 +308,5 @@ export function expressionOf(random: Random, size: number): string {
     if (kind < 0.99) return `-${pathOf(n)}`;
     return `[${Math.floor(random() * 3)}..${random() < 0.7 ? String(Math.floor(random() * 6)) : name()}]`;
   }
-  return expression(size);
+  return random() < 0.3 ? rareOf(size) : expression(size);
 }
