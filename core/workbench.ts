@@ -20,6 +20,7 @@ export { type ReplayResult, tryLetter } from './engine/replay.ts';
 export type { ErrorData, ErrorPlace } from './errors.ts';
 export type { ChangeEvent, Column, EventBatch } from './event.ts';
 export type { Languages, LoadedTransform } from './languages.ts';
+export { lineDiff } from './line-diff.ts';
 export { decodeConfig } from './manifest/config.ts';
 export { type ChainChange, withChain } from './manifest/edit.ts';
 export { type Finding, loadManifest, readManifest } from './manifest/load.ts';

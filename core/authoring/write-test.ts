@@ -3,6 +3,7 @@
 
 import { type Document, isSeq, LineCounter, parseDocument } from 'yaml';
 import { type ErrorData, sluiceError } from '../errors.ts';
+import { asWritten, styleOf } from '../manifest/as-written.ts';
 import { isRow, type Json, type Row, unsafeNumber } from '../values.ts';
 
 /** An entry of `tests`. */
@@ -56,6 +57,8 @@ export function withTest(
   if (doc.errors.length > 0) {
     throw sluiceError('E_TEST_SYNTAX', { message: 'the test file is no YAML, so nothing can be added to it' });
   }
+  const style = styleOf(text ?? '');
+  const before = doc.toString(style);
   if (doc.contents === null) {
     const { commentBefore, comment } = doc;
     doc.contents = doc.createNode({ ...target, tests: [] }) as unknown as typeof doc.contents;
@@ -73,7 +76,8 @@ export function withTest(
   }
   tests.flow = false;
   tests.add(doc.createNode(test));
-  const written = doc.toString({ lineWidth: 0 });
+  const after = doc.toString(style);
+  const written = text === null ? after : asWritten(text, before, after);
   return { text: written, line: lineOfLast(written) };
 }
 

@@ -3,6 +3,7 @@
 
 import { type Document, isMap, isScalar, isSeq, parseDocument, Scalar, type YAMLMap } from 'yaml';
 import { sluiceError } from '../errors.ts';
+import { asWritten, styleOf } from './as-written.ts';
 
 /** The keys that a transformation has now; absent: it keeps what it has. */
 export interface StepChange {
@@ -36,7 +37,8 @@ export function withChain(text: string, change: ChainChange): string {
       message: 'the manifest is no YAML or JSON, so nothing in it can be changed',
     });
   }
-  const before = doc.toString({ lineWidth: 0 });
+  const style = styleOf(text);
+  const before = doc.toString(style);
   for (const step of change.steps) changeStep(doc, step);
   const stream = entryOf(doc, 'streams', change.stream);
   if (stream === null) {
@@ -48,9 +50,7 @@ export function withChain(text: string, change: ChainChange): string {
     const node = doc.createNode(change.order, { flow: true });
     stream.set('transformations', node);
   }
-  const after = doc.toString({ lineWidth: 0 });
-  // what the writer of YAML would have written otherwise is no change
-  return after === before ? text : after;
+  return asWritten(text, before, doc.toString(style));
 }
 
 function changeStep(doc: Document, step: StepChange): void {

@@ -6,11 +6,10 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { sluiceError } from 'sluice/sdk';
-import { type ChainChange, type TransformRule, withChain } from '../../core/workbench.ts';
-import type { PlaygroundFinding, PlaygroundStep, Response } from './api.ts';
+import { type ChainChange, type Finding, lineDiff, type TransformRule, withChain } from '../../core/workbench.ts';
+import type { DiffLine, PlaygroundFinding, PlaygroundStep, Response } from './api.ts';
 import { ChangedOnDisk, hashOf, replaceText, textOf } from './files.ts';
 import { inlineKey, type LanguageName, languageNamed } from './languages.ts';
-import { lineDiff } from './line-diff.ts';
 import { shownPath } from './paths.ts';
 import { codeFileOf, isInline, type Workbook } from './workbook.ts';
 
@@ -111,21 +110,30 @@ export async function preview(
   const { manifest, files } = await plan(workbook, stream, steps);
   const [now, then] = [await workbook.look(manifest.before!), await workbook.look(manifest.after)];
   const name = shownPath(manifest.path);
+  // a file that is written with the manifest is not there yet
+  const isNew = files.some(({ before }) => before === null);
+  const isOfNewFile = ({ code, at }: Finding): boolean =>
+    isNew && code === 'E_MANIFEST_FILE' && at?.pointer?.endsWith('/file') === true;
   const shownFiles = [
-    { file: name, text: then.masked, diff: lineDiff(now.masked, then.masked) },
+    { file: name, text: then.masked, diff: diffOf(now.masked, then.masked) },
     ...files.map(({ path, before, after }) => ({
       file: shownPath(path),
       text: mask(after),
-      diff: lineDiff(mask(before ?? ''), mask(after)),
+      diff: diffOf(mask(before ?? ''), mask(after)),
     })),
   ];
   return {
     changed: manifest.before !== manifest.after || files.some(({ before, after }) => before !== after),
     hash: hashOfAll(manifest, files),
     files: shownFiles,
-    findings: then.findings as readonly PlaygroundFinding[],
+    findings: then.findings.filter((finding) => !isOfNewFile(finding)) as readonly PlaygroundFinding[],
     commands: commandsFor(name),
   };
+}
+
+function diffOf(before: string, after: string): readonly DiffLine[] {
+  const lines = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
+  return lineDiff(lines(before), lines(after));
 }
 
 export function commandsFor(manifest: string): readonly string[] {
