@@ -135,8 +135,11 @@ export function openEventBook(store: StateStore, streams: () => readonly StreamC
   };
 }
 
+/** Each once, where it stands first. */
 function unique(list: readonly Known[]): Known[] {
-  return [...new Map(list.toReversed().map((one) => [one.event.ref, one])).values()].toReversed();
+  const byRef = new Map<string, Known>();
+  for (const one of list) if (!byRef.has(one.event.ref)) byRef.set(one.event.ref, one);
+  return [...byRef.values()];
 }
 
 function knownOf(capture: Capture, origin: 'capture' | 'live'): Known | null {

@@ -20,9 +20,10 @@ import { openLogBook } from './log-book.ts';
 export const RUN_TIME = 3_000;
 /** Events of one run. */
 export const MOST_EVENTS = 500;
-/** Events that go together; the first few alone, so that code that is slow on each shows soon. */
-const FIRST_SLICE = 5;
+/** Events that go together at most. */
 const SLICE = 50;
+/** A slice that took longer, in ms, is followed by one of a single event: what is slow is told one by one. */
+const SLOW = 200;
 
 export interface RunParts {
   readonly rules: readonly TransformRule[];
@@ -58,8 +59,13 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
   const either = AbortSignal.any([signal, over]);
   const results: RunResult[] = [];
   let failure: PlaygroundError | undefined;
-  for (const slice of slicesOf(events)) {
+  let most = 1;
+  for (let from = 0; from < events.length; ) {
+    const slice = sliceOf(events, from, most);
+    const began = performance.now();
     const passages = await through(chain, slice, either);
+    most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 2);
+    from += slice.length;
     signal.throwIfAborted();
     if (passages instanceof Error) {
       failure = shown(passages.toJSON()) as PlaygroundError;
@@ -117,14 +123,9 @@ function notRun(id: string): RunResult {
 }
 
 /** Events with one id never go together: a log line is known by the id of its event. */
-function* slicesOf(events: readonly EventBatch[]): Generator<EventBatch> {
-  let from = 0;
-  while (from < events.length) {
-    const most = from === 0 ? FIRST_SLICE : SLICE;
-    const ids = new Set<string>();
-    let to = from;
-    while (to < events.length && to - from < most && !ids.has(events[to]!.id(0))) ids.add(events[to++]!.id(0));
-    yield join(events.slice(from, to));
-    from = to;
-  }
+function sliceOf(events: readonly EventBatch[], from: number, most: number): EventBatch {
+  const ids = new Set<string>();
+  let to = from;
+  while (to < events.length && to - from < most && !ids.has(events[to]!.id(0))) ids.add(events[to++]!.id(0));
+  return join(events.slice(from, to));
 }

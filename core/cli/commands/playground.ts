@@ -8,6 +8,8 @@ import type { Listening, Replay, SampleProject } from '../../../playground/serve
 import { replayAlone } from '../../engine/attend.ts';
 import type { ReplayResult } from '../../engine/replay.ts';
 import { isSluiceError, sluiceError } from '../../errors.ts';
+import type { Languages } from '../../languages.ts';
+import type { Log } from '../../observe/log.ts';
 import type { StateStore } from '../../state/store.ts';
 import { type Command, flag, type Invocation, isSet } from '../command.ts';
 import { printData, printJson, say } from '../output.ts';
@@ -63,14 +65,18 @@ export const command: Command = {
 };
 
 function partsOf({ file, registry, languages, log }: Opened, store: StateStore, sample: SampleProject | null) {
-  const replay: Replay = async (config, id, force, signal) => {
+  return { file, sample, registry, languages, log, store, replay: replayWith(store, languages, log) };
+}
+
+/** A replay of one letter as `sluice dead-letters replay` does it: by the process that runs the stream, else here. */
+export function replayWith(store: StateStore, languages: Languages, log: Log): Replay {
+  return async (config, id, force, signal) => {
     const body = { ids: [id], force };
     const opening = { config, store, languages, log, signal };
     const request = { stream: config.id, type: 'replay', body };
     const results = await byRequestOr<readonly ReplayResult[]>(store, request, () => replayAlone(opening, body));
     return results?.[0] ?? null;
   };
-  return { file, sample, registry, languages, log, store, replay };
 }
 
 function hostOf(invocation: Invocation, isLoopback: (host: string) => boolean): string {
