@@ -53,13 +53,14 @@ export function roundedNumber(text: string): string | null {
   let found: string | null = null;
   JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
     if (typeof value !== 'number' || context?.source === undefined) return value;
-    const digits = context.source
+    const { source } = context;
+    const isInteger = /^-?\d+$/.test(source);
+    const digits = source
       .replace(/[eE].*$/, '')
       .replace(/\D/g, '')
-      .replace(/^0+/, '');
-    const isRounded =
-      !Number.isFinite(value) || digits.length > 17 || (Number.isInteger(value) && Math.abs(value) > 2 ** 53);
-    if (isRounded) found ??= context.source;
+      .replace(/^0+/, '').length;
+    const isRounded = isInteger ? BigInt(source.replace('-', '')) > 2n ** 53n : digits > 17 || !Number.isFinite(value);
+    if (isRounded) found ??= source;
     return value;
   });
   return found;

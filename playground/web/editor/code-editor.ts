@@ -20,6 +20,7 @@ import type { LanguageName } from '../language-names.ts';
 import { completionSource, type KnownFields } from './completion.ts';
 import { languageExtensions } from './languages.ts';
 import { look } from './look.ts';
+import { typeOver } from './type-over.ts';
 
 /** A place in the text, lines and columns from 1, and what is wrong there. */
 export interface Mark {
@@ -72,6 +73,7 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
         indentOnInput(),
         bracketMatching(),
         closeBrackets(),
+        typeOver(),
         autocompletion({ activateOnTypingDelay: 50, icons: false }),
         highlightSelectionMatches(),
         keymap.of([
