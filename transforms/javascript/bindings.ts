@@ -3,7 +3,7 @@
 // Looks at assignments inside of functions; one in the body itself is over before anybody imports.
 
 import type * as Acorn from 'acorn';
-import { children, type Node } from './tree.ts';
+import { children, type Node } from '../tree.ts';
 
 export interface Changed {
   readonly name: string;

@@ -2,9 +2,9 @@
 // each line and column stays where it is, one line further down. Also JSON, which packages require like code.
 // Only `require('a text')` is followed. Any other require is an error when it runs, which a `try` around it may catch.
 
+import { children, type Node } from '../tree.ts';
 import { assigned } from './bindings.ts';
 import { type Form, type Import, parse } from './rewrite.ts';
-import { children, type Node } from './tree.ts';
 
 /** @throws ModuleFinding when it does not parse */
 export function readCommonjs(source: string): Form {

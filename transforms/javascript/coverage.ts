@@ -4,6 +4,7 @@
 
 import type * as Acorn from 'acorn';
 import type { Instrumented } from 'sluice/sdk';
+import { children } from '../tree.ts';
 import { stripTypes } from './typescript.ts';
 
 /** What a counter logs, before its number. */
@@ -97,14 +98,4 @@ export async function instrument(source: string, typed: boolean): Promise<Instru
   out += code.slice(from);
   const hashbang = /^#!.*/.exec(out)?.[0] ?? '';
   return { source: `${HEAD}${out.slice(hashbang.length)}`, points, mark: MARK };
-}
-
-function* children(node: Node): Generator<Node> {
-  for (const value of Object.values(node) as unknown[]) {
-    for (const each of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      if (typeof each === 'object' && each !== null && typeof (each as { type?: unknown }).type === 'string') {
-        yield each as Node;
-      }
-    }
-  }
 }

@@ -1,8 +1,8 @@
 // `process.env.NODE_ENV` in packages: many choose by it between two builds of themselves. There is no `process` in the sandbox,
 // so it is overwritten with "production", as bundlers do. Every line and column stays.
 
+import { children, type Node } from '../tree.ts';
 import { edited, parse } from './rewrite.ts';
-import { children, type Node } from './tree.ts';
 
 /** @throws ModuleFinding when it does not parse */
 export function inProduction(source: string, form: 'module' | 'commonjs'): string {

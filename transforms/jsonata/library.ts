@@ -4,6 +4,7 @@
 // Refuses a text that waits in any way that this does not know, so that a new version is never changed by guess.
 
 import type { AnyNode, Node } from 'acorn';
+import { children } from '../tree.ts';
 
 /** What the compiled lane and the guest use of the library's insides. All are functions or objects of its main closure. */
 export const INTERNALS = [
@@ -145,12 +146,7 @@ function givenTo(node: AnyNode, method: string): AnyNode | undefined {
 
 function walk(node: AnyNode, visit: (node: AnyNode) => void): void {
   visit(node);
-  for (const child of Object.values(node) as unknown[]) {
-    for (const one of Array.isArray(child) ? child : [child]) {
-      if (typeof one === 'object' && one !== null && typeof (one as Node).type === 'string')
-        walk(one as AnyNode, visit);
-    }
-  }
+  for (const child of children(node)) walk(child, visit);
 }
 
 function unknown(what: string, node: Node): Error {
