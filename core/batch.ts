@@ -178,6 +178,8 @@ export interface MappedRows {
   readonly after: readonly (string | Line | null)[];
   /** The place of output j among several of one event, from 0; -1 where it is the only one. */
   readonly part: Int32Array;
+  /** false: its numbers are texts that nobody has looked at. */
+  readonly typed?: boolean;
   /** What a `scope: event` transform changed in the envelope of output j. */
   readonly changed?: ReadonlyMap<
     number,
@@ -215,7 +217,7 @@ export function mapBatch(input: EventBatch, rows: MappedRows): EventBatch {
   return {
     length: from.length,
     bytes,
-    typed: true, // a guest's results are doubles already, written by JSON.stringify
+    typed: rows.typed ?? true, // most guests' results are doubles already, written by JSON.stringify
     id,
     op,
     table: (j) => input.table(from[j]!),

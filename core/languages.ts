@@ -53,7 +53,15 @@ export interface Languages extends AsyncDisposable {
   /** Compiles without running anything: every finding with line and column in the author's file. */
   check(rule: TransformRule): Promise<readonly SluiceError[]>;
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */
-  create(rule: TransformRule, context: { readonly stream: string; readonly log: Logger }): Promise<LoadedTransform>;
+  create(
+    rule: TransformRule,
+    context: {
+      readonly stream: string;
+      readonly log: Logger;
+      /** What comes after it takes texts, or looks at their numbers itself. */
+      readonly textAfter?: boolean;
+    },
+  ): Promise<LoadedTransform>;
   /** A rule whose code says which of its points ran, or null where the language cannot. @throws as create does */
   instrument(
     rule: TransformRule,

@@ -245,6 +245,8 @@ export interface CompiledSource {
   readonly version: string;
   /** Everything that the author wrote, helper files too: with the version it is the transform's identity. */
   readonly code: readonly string[];
+  /** Numbers stay the text that they are: one that no double holds may go through, where nobody after it parses it. */
+  readonly numbers?: 'text';
   /** Which of the language's ways of running was taken, where it has several. */
   readonly lane?: Lane;
   /** From a place in the guest (a module's number, line, column) to the author's file. Absent: module 0 is the source. */

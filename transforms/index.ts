@@ -44,6 +44,8 @@ interface Compiled {
   readonly identity: TransformIdentity;
   readonly place: PlaceOf;
   readonly lane: Lane | null;
+  /** Its numbers are texts that go through. */
+  readonly keepsNumbers: boolean;
 }
 
 /** No child process is started before warm(), or before the first transform is created. */
@@ -72,11 +74,21 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
     async create(rule, context): Promise<LoadedTransform> {
       const box = opened();
       box.warm();
-      const { program, identity, place, lane } = await compile(rule);
+      const { program, identity, place, lane, ...made } = await compile(rule);
+      const keepsNumbers = made.keepsNumbers && context.textAfter === true;
       if (lane !== null) context.log.info({ transform: rule.id, ...lane }, `${rule.id} runs in the ${lane.name} lane`);
       try {
         const loaded = await box.load({ ...program, label: `${rule.id} of the stream ${context.stream}` });
-        return bridgeTransform({ rule, identity, loaded, children: box.children, log: context.log, place, lane });
+        return bridgeTransform({
+          rule,
+          identity,
+          loaded,
+          children: box.children,
+          log: context.log,
+          place,
+          lane,
+          keepsNumbers,
+        });
       } catch (error) {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
       }
@@ -89,10 +101,10 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
       return instrumented === undefined ? null : { rule: { ...rule, source: instrumented.source }, instrumented };
     },
     async createFilter(rule, context): Promise<LoadedFilter> {
-      const { program, identity, place } = await compile(rule, 'value');
+      const { program, identity, place, keepsNumbers } = await compile(rule, 'value');
       try {
         const loaded = await opened().load(program);
-        return bridgeFilter({ rule, identity, loaded, log: context.log, place });
+        return bridgeFilter({ rule, identity, loaded, log: context.log, place, keepsNumbers });
       } catch (error) {
         throw error instanceof LoadFailure ? loadError(error, rule, place) : error;
       }
@@ -143,6 +155,7 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
     identity: { language: rule.type, version: made.version, hash: hash.digest('hex') },
     place: made.place ?? ((_, line, column) => ({ file, ...placeFrom(offset, line, column) })),
     lane: made.lane ?? null,
+    keepsNumbers: made.numbers === 'text',
   };
 }
 

@@ -39,6 +39,8 @@ export interface BridgeDetails {
   readonly log: Logger;
   readonly place: PlaceOf;
   readonly lane: Lane | null;
+  /** Numbers go through as the texts that they are, and what comes after looks at them. */
+  readonly keepsNumbers: boolean;
 }
 
 /** What is done with one event. */
@@ -81,7 +83,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
           at: { file: rule.file },
         });
       }
-      if (batch.typed) continue;
+      if (batch.typed || details.keepsNumbers) continue;
       const bad = unsafeNumber(text);
       if (bad !== null) {
         return sluiceError('E_EVENT_NUMBER', {
@@ -149,7 +151,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     if (byEvent || both || batch.lines === undefined || batch.bytes > rule.limits.input) return false;
     const pieces = batch.lines(0, batch.length);
     if (pieces === null || pieces.length > batch.length / 4) return false;
-    if (batch.typed) return true;
+    if (batch.typed || details.keepsNumbers) return true;
     for (let i = 0; i < batch.length; i++) if (batch.before(i) !== null) return false;
     return pieces.every((bytes) => unsafeNumber(bytes.toString('latin1')) === null);
   }
@@ -271,6 +273,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
       part: Int32Array.from(part),
       before,
       after,
+      ...(details.keepsNumbers && !batch.typed ? { typed: false } : {}),
       ...(changed.size === 0 ? {} : { changed }),
     };
     return { out: mapBatch(batch, rows), from: rows.from, filtered: Uint32Array.from(filtered), failed };

@@ -1,6 +1,7 @@
 // The bridge between single JSON values and the sandbox: what `sluice apply` runs. The same programs, limits and refusals as a
 // stream's, but any JSON value may go in and come out.
-// Guarantee: one answer for each value, in order; a number that does not survive a double fails its value (invariant 6).
+// Guarantee: one answer for each value, in order; a number that does not survive a double fails its value (invariant 6), unless
+// the language keeps numbers as texts.
 
 import { type Logger, type SluiceError, sluiceError, unsafeNumber } from 'sluice/sdk';
 import type { FilterAnswer, LoadedFilter, TransformIdentity } from '../core/languages.ts';
@@ -14,6 +15,8 @@ export interface FilterDetails {
   readonly loaded: Loaded;
   readonly log: Logger;
   readonly place: PlaceOf;
+  /** Numbers go through as the texts that they are. */
+  readonly keepsNumbers: boolean;
 }
 
 type Value = Parameters<LoadedFilter['apply']>[0][number];
@@ -28,7 +31,7 @@ export function bridgeFilter(details: FilterDetails): LoadedFilter {
         message: `the value is ${bytes} bytes long, and limits.input is ${rule.limits.input}`,
       });
     }
-    if (unsafeNumber(text) === null) return null;
+    if (details.keepsNumbers || unsafeNumber(text) === null) return null;
     return sluiceError('E_EVENT_NUMBER', { message: 'the value holds a number that does not survive a double' });
   }
 

@@ -63,15 +63,20 @@ export async function openSlots(opening: Opening): Promise<Slot[]> {
 export async function openChain(opening: Opening, slots: readonly Slot[]): Promise<Chain> {
   const { config } = opening;
   warnOfOldKeys(opening, slots);
+  const takesObjects = slots.some((slot) => slot.role !== 'letters' && slot.sink.text !== true);
   const steps: Step[] = [];
   try {
-    for (const rule of config.transformations) steps.push(await openStep(opening, rule));
+    for (const [i, rule] of config.transformations.entries()) {
+      const next = config.transformations[i + 1];
+      // a language looks at the numbers that it gets; a plugin's transform takes what it gets
+      const textAfter = next === undefined ? slots.length > 0 && !takesObjects : next.plugin?.transform === undefined;
+      steps.push(await openStep(opening, rule, textAfter));
+    }
   } catch (thrown) {
     for (const step of steps) await step.transform[Symbol.asyncDispose]();
     throw thrown;
   }
   const firstIsPlugin = config.transformations[0]?.plugin !== undefined;
-  const takesObjects = slots.some((slot) => slot.role !== 'letters' && slot.sink.text !== true);
   return {
     stream: config.id,
     sourcePolicy: config.source.error_handling,
@@ -94,7 +99,7 @@ function warnOfOldKeys({ config, log }: Opening, slots: readonly Slot[]): void {
   }
 }
 
-async function openStep(opening: Opening, rule: TransformRule): Promise<Step> {
+async function openStep(opening: Opening, rule: TransformRule, textAfter: boolean): Promise<Step> {
   const step = { id: rule.id, policy: rule.error_handling };
   if (rule.plugin?.transform !== undefined) {
     const transform = await rule.plugin.transform.create(rule.config, contextOf(opening, null));
@@ -105,7 +110,7 @@ async function openStep(opening: Opening, rule: TransformRule): Promise<Step> {
       message: `no languages were given, and transformation ${rule.id} needs ${rule.type}`,
     });
   }
-  const loaded = await opening.languages.create(rule, { stream: opening.config.id, log: opening.log });
+  const loaded = await opening.languages.create(rule, { stream: opening.config.id, log: opening.log, textAfter });
   return { ...step, transform: loaded, loaded };
 }
 

@@ -39,6 +39,7 @@ export const kazaam: Language = {
       text: JSON.stringify(program),
       version: `kazaam-js@${VERSION}`,
       code: [source],
+      numbers: 'text',
     };
   },
 };
