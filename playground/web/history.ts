@@ -21,26 +21,31 @@ export interface Shelf {
 
 export const MAX_HISTORY = 50;
 
-/** `place`: the manifest, so that two projects do not share drafts. */
-export function openShelf(shelf: Shelf, place: string) {
+/**
+ * `place`: the manifest, so that two projects do not share drafts. Drafts lie in both: a tab finds its own again after a reload
+ * (`tab`: sessionStorage), whatever other tabs wrote since, and a new tab or a new start finds the newest (`all`: localStorage).
+ */
+export function openShelf(all: Shelf, tab: Shelf, place: string) {
   const draftsKey = (stream: string): string => `sluice.drafts.${place}.${stream}`;
   const historyKey = `sluice.history.${place}`;
   return {
     /** By the id of the step. */
     drafts(stream: string): Readonly<Record<string, KeptStep>> {
-      const value = read(shelf, draftsKey(stream));
+      const value = read(tab, draftsKey(stream)) ?? read(all, draftsKey(stream));
       if (typeof value !== 'object' || value === null) return {};
       return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, KeptStep] => isKept(entry[1])));
     },
     keepDrafts(stream: string, drafts: Readonly<Record<string, KeptStep>>): void {
-      write(shelf, draftsKey(stream), Object.keys(drafts).length === 0 ? null : drafts);
+      // none is something, too: this tab's answer to drafts of others
+      write(tab, draftsKey(stream), drafts);
+      write(all, draftsKey(stream), Object.keys(drafts).length === 0 ? null : drafts);
     },
     history(): readonly HistoryEntry[] {
-      const value = read(shelf, historyKey);
+      const value = read(all, historyKey);
       return Array.isArray(value) ? value.filter(isEntry) : [];
     },
     keepHistory(entries: readonly HistoryEntry[]): void {
-      write(shelf, historyKey, entries);
+      write(all, historyKey, entries);
     },
   };
 }

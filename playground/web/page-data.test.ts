@@ -73,30 +73,47 @@ test('a link that is broken, of another make, or a bomb is no link', async () =>
   expect(await readShare(bomb)).toBe(null);
 });
 
-test('drafts and history of one manifest are not those of another, and what is broken is left out', () => {
+function memoryShelf() {
   const kept = new Map<string, string>();
-  const shelf = {
+  return {
+    kept,
     getItem: (key: string) => kept.get(key) ?? null,
     setItem: (key: string, value: string) => void kept.set(key, value),
     removeItem: (key: string) => void kept.delete(key),
   };
-  const one = openShelf(shelf, '/a/sluice.yaml');
-  const draft = { language: 'javascript', source: 'x', scope: 'row', base: 'h' } as const;
+}
+const draft = { language: 'javascript', source: 'x', scope: 'row', base: 'h' } as const;
+
+test('drafts of one manifest and stream are not those of another, and what is broken is left out', () => {
+  const all = memoryShelf();
+  const one = openShelf(all, memoryShelf(), '/a/sluice.yaml');
   one.keepDrafts('orders', { mask: draft });
   expect(one.drafts('orders')).toEqual({ mask: draft });
   expect(one.drafts('users')).toEqual({});
-  expect(openShelf(shelf, '/b/sluice.yaml').drafts('orders')).toEqual({});
-  for (const key of kept.keys()) kept.set(key, '{"mask":{"language":"cobol"}}');
-  expect(one.drafts('orders')).toEqual({});
+  expect(openShelf(all, memoryShelf(), '/b/sluice.yaml').drafts('orders')).toEqual({});
+  for (const key of all.kept.keys()) all.kept.set(key, '{"mask":{"language":"cobol"}}');
+  expect(openShelf(all, memoryShelf(), '/a/sluice.yaml').drafts('orders')).toEqual({});
   one.keepDrafts('orders', {});
-  expect(kept.size).toBe(0);
+  expect(all.kept.size).toBe(0);
+});
+
+test('a tab keeps its own draft, a new tab takes the newest', () => {
+  const all = memoryShelf();
+  const first = openShelf(all, memoryShelf(), 'm');
+  const second = openShelf(all, memoryShelf(), 'm');
+  first.keepDrafts('orders', { mask: draft });
+  second.keepDrafts('orders', { mask: { ...draft, source: 'y' } });
+  expect(first.drafts('orders')['mask']?.source).toBe('x');
+  expect(openShelf(all, memoryShelf(), 'm').drafts('orders')['mask']?.source).toBe('y');
+  first.keepDrafts('orders', {});
+  expect(first.drafts('orders')).toEqual({});
 });
 
 test('a browser that keeps nothing does not break the page', () => {
   const refuse = (): never => {
     throw new DOMException('full', 'QuotaExceededError');
   };
-  const shelf = openShelf({ getItem: refuse, setItem: refuse, removeItem: refuse }, '');
+  const shelf = openShelf({ getItem: refuse, setItem: refuse, removeItem: refuse }, memoryShelf(), '');
   shelf.keepHistory([]);
   expect(shelf.history()).toEqual([]);
 });

@@ -56,7 +56,9 @@ export interface Disk {
   readonly scope: Scope;
   readonly source: string;
   readonly hash: string;
+  /** What its code is called in errors; of inline code, too. */
   readonly file: string | null;
+  readonly inline: boolean;
 }
 
 export interface RunState {
@@ -487,6 +489,7 @@ function diskOf(transformation: Transformation): Disk {
     source: transformation.source,
     hash: transformation.hash,
     file: transformation.file ?? null,
+    inline: transformation.inline,
   };
 }
 

@@ -31,7 +31,7 @@ const AGAIN = 1000;
 export type Work = ReturnType<typeof createWork>;
 
 export function createWork(store: Store, api: Api, tab: string) {
-  let shelf = openShelf(localStorage, '');
+  let shelf = openShelf(localStorage, sessionStorage, '');
   const quiet = new AbortController();
 
   const say = (text: string, bad = false): void => store.send({ type: 'notice', text, bad });
@@ -144,7 +144,7 @@ export function createWork(store: Store, api: Api, tab: string) {
   async function open(share: Share | null): Promise<void> {
     try {
       const session = await api.call('session');
-      shelf = openShelf(localStorage, session.manifest.file);
+      shelf = openShelf(localStorage, sessionStorage, session.manifest.file);
       store.send({ type: 'opened', session, drafts: shelf.drafts(session.streams[0]?.id ?? '') });
       store.send({ type: 'history', history: shelf.history() });
       if (share !== null) takeShare(share);

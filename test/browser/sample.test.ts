@@ -48,6 +48,7 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
     } finally {
       await page.evaluate(() => {
         for (const key of Object.keys(localStorage)) if (key !== 'sluice.token') localStorage.removeItem(key);
+        sessionStorage.clear();
       });
       await page.close({ runBeforeUnload: false });
     }
@@ -211,6 +212,9 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
       await untilSums(second, '12 ok');
       await untilSums(first, /failed|not run/);
       expect(await code(first)).toContain('for (;;)');
+      await first.reload();
+      await untilSums(first, /failed|not run/);
+      expect(await code(first), 'each keeps its own').toContain('for (;;)');
       await second.close();
     });
   });

@@ -72,21 +72,20 @@ describe.skipIf(chromiumPath === null)('from a keystroke to the painted result',
 
 /** Types one letter, and gives the ms from the key until the browser has painted an output that holds `wanted`. */
 async function keystroke(page: Page, wanted: string): Promise<number> {
-  const painted = page.evaluate(
-    (text) =>
-      new Promise<number>((resolve) => {
-        let pressed = 0;
-        document.addEventListener('keydown', (event) => (pressed = event.timeStamp), { capture: true, once: true });
-        const look = (): void => {
-          const shown = document.querySelector('[aria-label="Output"]')?.textContent ?? '';
-          // what is there in one frame is painted by the next
-          if (pressed > 0 && shown.includes(text)) requestAnimationFrame((now) => resolve(now - pressed));
-          else requestAnimationFrame(look);
-        };
-        look();
-      }),
-    wanted,
-  );
+  await page.evaluate((text) => {
+    const painted = new Promise<number>((resolve) => {
+      let pressed = 0;
+      document.addEventListener('keydown', (event) => (pressed = event.timeStamp), { capture: true, once: true });
+      const look = (): void => {
+        const shown = document.querySelector('[aria-label="Output"]')?.textContent ?? '';
+        // what is there in one frame is painted by the next
+        if (pressed > 0 && shown.includes(text)) requestAnimationFrame((now) => resolve(now - pressed));
+        else requestAnimationFrame(look);
+      };
+      look();
+    });
+    (globalThis as unknown as { painted: Promise<number> }).painted = painted;
+  }, wanted);
   await page.keyboard.press('a');
-  return await painted;
+  return await page.evaluate(() => (globalThis as unknown as { painted: Promise<number> }).painted);
 }

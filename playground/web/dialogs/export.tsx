@@ -1,5 +1,6 @@
 // What an export would change, as a diff of the files; written only on request. The sample shop can be kept as a project.
 
+import type { DiffLine } from '../../server/api.ts';
 import type { Frame } from '../frame.ts';
 import { Scrolled } from '../scrolled.tsx';
 import { Dialog } from './dialog.tsx';
@@ -31,7 +32,7 @@ export function Export({ frame }: { readonly frame: Frame }) {
             </button>
           </div>
           <Scrolled label={`Changes of ${file.file.split('/').at(-1)}`}>
-            {file.diff.map((line, i) => (
+            {around(file.diff).map((line, i) => (
               <span key={String(i)} class={`diff-${line.kind}`}>
                 {line.kind === 'added' ? '+ ' : line.kind === 'removed' ? '- ' : '  '}
                 {line.text}
@@ -76,6 +77,25 @@ export function Export({ frame }: { readonly frame: Frame }) {
       )}
     </Dialog>
   );
+}
+
+const CONTEXT = 4;
+
+/** The changed lines with a few around them; where many are left out, one line says how many. */
+function around(lines: readonly DiffLine[]): readonly DiffLine[] {
+  const near = lines.map((_, i) =>
+    lines.slice(Math.max(0, i - CONTEXT), i + CONTEXT + 1).some(({ kind }) => kind !== 'same'),
+  );
+  if (!near.includes(true)) return lines;
+  const shown: DiffLine[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    if (near[i]) shown.push(lines[i]!);
+    else if (i === 0 || near[i - 1]) {
+      const next = near.indexOf(true, i);
+      shown.push({ kind: 'same', text: `⋯ ${(next < 0 ? lines.length : next) - i} lines as they were` });
+    }
+  }
+  return shown;
 }
 
 function download(name: string, text: string): void {

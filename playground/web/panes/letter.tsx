@@ -67,7 +67,7 @@ export function LetterBox({ frame, letter }: { readonly frame: Frame; readonly l
           {tried.replay.error === undefined
             ? ''
             : `${tried.replay.error.code} ${placeText(tried.replay.error)} ${tried.replay.error.message} `}
-          {tried.replay.message ?? ''}
+          {tried.replay.error === undefined ? (tried.replay.message ?? '') : ''}
         </p>
       )}
     </div>

@@ -79,7 +79,7 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
             : `the code does not load since ${placeText(state.run.problem.error) || 'the last edit'}.`}
         </p>
       ) : null}
-      {result?.error === undefined ? null : (
+      {result?.error === undefined || letter !== undefined ? null : (
         <p class="banner bad">
           <b>{result.error.code}</b> {placeText(result.error)} {result.error.message}
         </p>
@@ -97,8 +97,8 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
           <Shown
             frame={frame}
             label={diff ? 'Difference from input to output' : 'Output'}
-            text={output}
-            original={diff ? input : null}
+            text={diff ? withCommas(output) : output}
+            original={diff ? withCommas(input) : null}
             wish="output"
           />
         </div>
@@ -112,6 +112,11 @@ function keepsShape(input: string, output: string): boolean {
   const before = Object.keys(parsedObject(input) ?? {});
   const after = parsedObject(output) ?? {};
   return before.length > 0 && before.filter((name) => name in after).length * 2 >= before.length;
+}
+
+/** A comma behind the last members, too: else a new last member would show its neighbour as changed. For diffs only. */
+function withCommas(text: string): string {
+  return text.replace(/(?<![,[{])\n(?=\s*[}\]])/g, ',\n');
 }
 
 function noOutput(fate: string, steps: number): string {

@@ -10,7 +10,7 @@ export function StatusLine({ frame }: { readonly frame: Frame }) {
   const ran =
     run.ms === null
       ? ''
-      : `${run.results.size} events in ${duration(run.ms.run)}, loaded in ${duration(run.ms.compile)}`;
+      : `${run.results.size} event${run.results.size === 1 ? '' : 's'} in ${duration(run.ms.run)}, loaded in ${duration(run.ms.compile)}`;
   return (
     <footer class="status">
       <span

@@ -122,7 +122,8 @@ function Chain({ frame }: { readonly frame: Frame }) {
 }
 
 function FileState({ frame, step }: { readonly frame: Frame; readonly step: Step }) {
-  const file = step.disk === null ? 'not in the manifest yet' : (step.disk.file ?? 'in the manifest');
+  const file =
+    step.disk === null ? 'not in the manifest yet' : step.disk.inline ? 'in the manifest' : (step.disk.file ?? '');
   const name = file.split('/').at(-1);
   if (!step.editable) return <span class="quiet">{step.type}</span>;
   return (
