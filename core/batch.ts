@@ -256,6 +256,12 @@ export function pick(batch: EventBatch, indices: readonly number[] | Uint32Array
   );
 }
 
+/** The same batch, which says nothing of what a snapshot did not find. */
+export function withoutRanges(batch: EventBatch): EventBatch {
+  if (batch.ranges === undefined) return batch;
+  return Object.create(batch, { ranges: { value: undefined, enumerable: true } }) as EventBatch;
+}
+
 /** Several batches, one after the other. Of one batch: that batch itself. */
 export function join(batches: readonly EventBatch[]): EventBatch {
   if (batches.length === 1) return batches[0]!;

@@ -329,6 +329,8 @@ export interface SourcePart<S extends ObjectSchema = ObjectSchema, P extends Jso
   readonly positionVersion: number;
   /** The settings of `batch` that it can keep beside the limits; the manifest warns of others, which would do nothing. */
   readonly batch?: readonly BatchSetting[];
+  /** The requests that its sources take (Source.control); absent: none, and verbs and settings that need one say so. */
+  readonly requests?: readonly SourceRequest['type'][];
   upgradePosition?(position: Json, fromVersion: number): P;
   /**
    * Asked of a position that somebody wrote by hand, before it is saved. Throws E_SOURCE_POSITION for what is no position of
@@ -357,6 +359,7 @@ interface LoadedPart<T> {
 export interface LoadedSourcePart extends LoadedPart<Source> {
   readonly positionVersion: number;
   readonly batch?: readonly BatchSetting[];
+  readonly requests?: readonly SourceRequest['type'][];
   upgradePosition?(position: Json, fromVersion: number): Json;
   checkPosition?(position: Json): void;
 }

@@ -27,15 +27,35 @@ export async function byRequestOr<T>(
   }
 }
 
+/**
+ * Leaves what only a running source can do, and waits until it has taken it. With no process running it waits in the state store
+ * for the next run.
+ */
+export async function leaveRequest(store: StateStore, request: NewRequest): Promise<'done' | 'left'> {
+  const number = await store.addRequest(request);
+  for (;;) {
+    const found = await store.getRequest(number);
+    if (found?.status === 'done') return 'done';
+    if (found?.status === 'failed') throw errorOf(found.result);
+    if (!(await store.isLocked(request.stream))) {
+      const checkpoint = await store.loadCheckpoint(request.stream);
+      return checkpoint !== null && checkpoint.request >= number ? 'done' : 'left';
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function errorOf(result: Json): Error {
+  const error = result as unknown as ErrorData;
+  return sluiceError(error.code, { message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) });
+}
+
 /** The result of a request, or undefined when the process that should have done it is gone (the request is withdrawn). */
 async function resultOf(store: StateStore, stream: string, number: number): Promise<Json | undefined> {
   for (;;) {
     const request = await store.getRequest(number);
     if (request?.status === 'done') return request.result;
-    if (request?.status === 'failed') {
-      const error = request.result as unknown as ErrorData;
-      throw sluiceError(error.code, { message: error.message, ...(error.fix === undefined ? {} : { fix: error.fix }) });
-    }
+    if (request?.status === 'failed') throw errorOf(request.result);
     if (!(await store.isLocked(stream))) {
       const now = await store.getRequest(number);
       if (now?.status === 'done') return now.result;

@@ -31,7 +31,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   apply: { summary: 'run a transform as a filter', load: () => import('./commands/apply.ts') },
   capture: { summary: 'capture events of a stream, redacted', load: () => import('./commands/capture.ts') },
   types: { summary: 'write the row types of a stream', load: () => import('./commands/types.ts') },
-  snapshot: { summary: 'read a table again', waitsFor: 'the issue on PostgreSQL' },
+  snapshot: { summary: 'read tables again while the stream goes on', load: () => import('./commands/snapshot.ts') },
   resume: { summary: 'resume what is parked', load: () => import('./commands/resume.ts') },
   playground: { summary: 'write transforms in the browser', load: () => import('./commands/playground.ts') },
 };

@@ -103,6 +103,7 @@ async function alone<T>(
         opening.log.warn({ stream: config.id, sink: slot.id, error: error.toJSON() }, told);
       },
       sinkReturned() {},
+      rejected() {},
     });
     try {
       return await work(writer, slots, parked);

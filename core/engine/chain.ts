@@ -2,7 +2,7 @@
 // the events that fail. Guarantee: every source event of the batch ends as outputs, as filtered, or as a failure with its
 // fate (invariant 4); order is kept.
 
-import { join, parseRow, pick } from '../batch.ts';
+import { join, parseRow, pick, withoutRanges } from '../batch.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch, SourceInfo } from '../event.ts';
 import type { LoadedTransform, TransformIdentity } from '../languages.ts';
@@ -23,6 +23,8 @@ export interface Step {
   /** The same as `transform` where it runs user code, else null. */
   readonly loaded: LoadedTransform | null;
   readonly policy: ErrorHandling;
+  /** Its outputs have the keys of their inputs (scope row: DESIGN.md, section 6). */
+  readonly keepsKeys: boolean;
 }
 
 export interface Chain {
@@ -53,7 +55,9 @@ export async function applyChain(chain: Chain, input: EventBatch, signal: AbortS
     if (passing.batch.length === 0) break;
     passing = await applyStep(chain, step, input, passing, failures, signal);
   }
-  return { input, out: passing.batch, origin: passing.origin, failures };
+  // A sink deletes what lies in a range by the source's keys: where a step may give rows other keys, it cannot.
+  const out = chain.steps.every((step) => step.keepsKeys) ? passing.batch : withoutRanges(passing.batch);
+  return { input, out, origin: passing.origin, failures };
 }
 
 function takeOutUnreadable(chain: Chain, input: EventBatch, failures: Failure[]): Passing {

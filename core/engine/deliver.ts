@@ -51,7 +51,7 @@ export interface SlotOutcome {
 export async function deliver(group: Group, given: DeliverParts, only?: ReadonlySet<string>): Promise<SlotOutcome[]> {
   const replay = only !== undefined;
   const slots = given.slots.filter((slot) => slot.role !== 'letters' && (!replay || only.has(slot.id)));
-  if (group.out.length === 0) return slots.map(nothingToDo);
+  if (group.out.length === 0 && group.out.ranges === undefined) return slots.map(nothingToDo);
   const over = new AbortController(); // one sink ended it for all
   const parts: DeliverParts = {
     ...given,

@@ -20,6 +20,8 @@ export function joinReady(queue: WorkQueue<Work>, first: Work): Work[] {
   let open = first.position === undefined;
   for (let next = queue.peek(); next?.ready === true && bytes + next.bytes <= GROUP_BYTES; next = queue.peek()) {
     const isOpen = next.position === undefined;
+    // The keys that a snapshot's range keeps are those of its own place in the stream: what comes after it is not among them.
+    if (works.at(-1)!.input.ranges !== undefined) break;
     if ((isOpen && !open) || !agrees(next.input, known)) break;
     queue.takeNow();
     works.push(next);

@@ -100,7 +100,8 @@ function warnOfOldKeys({ config, log }: Opening, slots: readonly Slot[]): void {
 }
 
 async function openStep(opening: Opening, rule: TransformRule, textAfter: boolean): Promise<Step> {
-  const step = { id: rule.id, policy: rule.error_handling };
+  const keepsKeys = rule.plugin?.transform === undefined && rule.scope === 'row';
+  const step = { id: rule.id, policy: rule.error_handling, keepsKeys };
   if (rule.plugin?.transform !== undefined) {
     const transform = await rule.plugin.transform.create(rule.config, contextOf(opening, null));
     return { ...step, transform, loaded: null };

@@ -1,6 +1,6 @@
 // What is parked stays parked over a restart: it is saved with the checkpoint, and ends by `sluice resume` only.
-// Parked today: a transformation whose isolates died too often. Its events fail with E_TRANSFORM_PARKED, without being run,
-// and go by its policy.
+// A transformation whose isolates died too often: its events fail with E_TRANSFORM_PARKED, without being run, and go by its
+// policy. A table: its changes do not enter; the source holds it in its position, and what is saved beside is for showing.
 
 import type { Checkpoint, Parked } from '../checkpoint.ts';
 import { sluiceError } from '../errors.ts';
@@ -23,7 +23,7 @@ export function parkedNow(chain: Chain, before: readonly Parked[]): readonly Par
   return [...gone, ...steps];
 }
 
-/** What a `resume` is of. `id` absent: everything of the stream. */
+/** What a `resume` is of. `id` absent: all of that kind. */
 export interface ResumeBody {
   readonly kind: Parked['kind'];
   readonly id?: string;
@@ -34,7 +34,7 @@ export interface ResumeBody {
  * @throws SluiceError E_NOT_PARKED
  */
 export function ended(parked: readonly Parked[], { kind, id }: ResumeBody): { ends: Parked[]; stays: Parked[] } {
-  const isNamed = (one: Parked): boolean => id === undefined || (one.kind === kind && one.id === id);
+  const isNamed = (one: Parked): boolean => one.kind === kind && (id === undefined || one.id === id);
   const ends = parked.filter(isNamed);
   if (ends.length === 0 && id !== undefined) {
     const all = parked.map((one) => `${one.kind} ${one.id}`).join(', ');

@@ -12,6 +12,7 @@ import { type Opening, openChain } from './open.ts';
 import { ended, type ResumeBody } from './parking.ts';
 import { type ReplayResult, replayLetters } from './replay.ts';
 import type { Slot } from './slot.ts';
+import { sourceRequestOf, type TableRequests } from './table-requests.ts';
 import type { Writer } from './writer.ts';
 
 export interface RequestParts {
@@ -31,6 +32,7 @@ export interface RunningParts extends RequestParts {
   readonly chain: Chain;
   /** What the checkpoint says is parked. */
   readonly parked: { saved: readonly Parked[] };
+  readonly tables: TableRequests;
 }
 
 /** The position was set from outside: read again from the checkpoint. */
@@ -47,6 +49,12 @@ export async function carryOut(request: StoredRequest, to: RunningParts): Promis
   let result: Json = null;
   let moved: Reposition | null = null;
   try {
+    const forSource = sourceRequestOf(request);
+    if (forSource !== null) {
+      if (request.type === 'resume') ended(to.writer.checkpoint.parked, request.body as unknown as ResumeBody);
+      await to.tables.give(forSource);
+      return; // it ends with the checkpoint that covers the source's own answer
+    }
     result = await perform(request, to);
   } catch (thrown) {
     if (isOfTheStream(thrown)) throw thrown;

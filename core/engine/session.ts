@@ -7,7 +7,7 @@
 
 import { sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
-import type { Phase, Source, SourceItem } from '../plugin.ts';
+import type { Phase, Source, SourceItem, SourceNews } from '../plugin.ts';
 import type { Json } from '../values.ts';
 import { pause } from './backoff.ts';
 import { type ByteRoom, byteRoom } from './byte-room.ts';
@@ -16,6 +16,7 @@ import { Interrupted, SessionLost, StreamFailed } from './ends.ts';
 import { groupOf } from './group.ts';
 import { joinReady } from './joining.ts';
 import { type WorkQueue, workQueue } from './queue.ts';
+import type { TableRequests } from './table-requests.ts';
 import type { Transformed, Work } from './work.ts';
 import type { Writer } from './writer.ts';
 
@@ -35,6 +36,7 @@ export interface SessionParts {
   readonly soft: AbortSignal;
   readonly hard: AbortSignal;
   readonly observe: SessionObserver;
+  readonly tables: Pick<TableRequests, 'covers' | 'answer'>;
   /** Called between groups, and about once a second while nothing comes: requests are carried out here. */
   between(): Promise<void>;
 }
@@ -94,6 +96,7 @@ async function readAll(
       const work: Work = {
         input: batch,
         position: item.open === true ? undefined : item.position,
+        news: item.open === true ? {} : item,
         bytes,
         transformed: applyChain(parts.chain, batch, ended),
         ready: false,
@@ -200,28 +203,36 @@ async function writeAll(parts: SessionParts, queue: WorkQueue<Work>, room: ByteR
     const transformed: Transformed[] = [];
     for (const work of works) transformed.push(await work.transformed);
     const group = groupOf(transformed);
-    if (group.count > 0) {
+    if (group.count > 0 || group.out.ranges !== undefined) {
       await parts.writer.deliver(group);
       lastTsDelivered = lastTs(works.at(-1)!.input) || lastTsDelivered;
     }
     const position = works.at(-1)!.position;
-    if (position !== undefined) await commit(parts, position, lastTsDelivered);
+    if (position !== undefined) await commit(parts, works, position, lastTsDelivered);
     for (const work of works) room.give(work.bytes);
     if (parts.hard.aborted) throw new Interrupted();
   }
 }
 
-async function commit(parts: SessionParts, position: Json, ts: number): Promise<void> {
-  const { writer } = parts;
+async function commit(parts: SessionParts, works: readonly Work[], position: Json, ts: number): Promise<void> {
+  const { writer, tables } = parts;
   const events = writer.uncommitted;
-  if (events === 0 && JSON.stringify(position) === JSON.stringify(writer.checkpoint.position)) return;
-  await writer.commit({ position });
+  const said: SourceNews = Object.assign({}, ...works.map(({ news }) => newsOf(news)));
+  const request = tables.covers(said, writer.checkpoint.request);
+  const moved = JSON.stringify(position) !== JSON.stringify(writer.checkpoint.position);
+  if (events === 0 && !moved && request === undefined) return;
+  await writer.commit({ position, ...(request === undefined ? {} : { request }) });
   try {
     await parts.source.ack(position); // Invariant 1: only now
   } catch (thrown) {
     throw new SessionLost(toSluiceError(thrown, 'E_SOURCE_READ'));
   }
   parts.observe.committed(events, ts);
+  if (request !== undefined) await tables.answer(request);
+}
+
+function newsOf({ taken, parked }: SourceNews): SourceNews {
+  return { ...(taken === undefined ? {} : { taken }), ...(parked === undefined ? {} : { parked }) };
 }
 
 const TICK_MS = 1_000;

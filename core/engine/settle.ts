@@ -82,7 +82,8 @@ export async function settle(
     parts.progress.open = open;
   }
 
-  while (open === null ? batch.length > 0 : open.length > 0) {
+  // A batch without events may still say what a snapshot did not find.
+  while (open === null ? batch.length > 0 || batch.ranges !== undefined : open.length > 0) {
     if (parts.signal.aborted) throw new Interrupted();
     const current: EventBatch = open === null ? batch : pick(batch, open);
     const results = await tryWrite(parts, current);

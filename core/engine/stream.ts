@@ -27,6 +27,8 @@ import { answerCovered, carryOut, Reposition, type RunningParts } from './reques
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
 import type { StreamStatus } from './status.ts';
+import { type BudgetOfTables, budgetOfTables } from './table-budget.ts';
+import { type TableRequests, tableRequests } from './table-requests.ts';
 import { openWriter, type Writer } from './writer.ts';
 
 export interface StreamParts extends Opening {
@@ -107,9 +109,23 @@ async function sessions(
         owned = true;
       }
       const parked = { saved: checkpoint.parked };
-      const open = await startWriter(parts, slots, chain, checkpoint, saved === null, parked, beside.signal);
+      const budget = config.park_after === undefined ? null : budgetOfTables(config.park_after);
+      const tables = tableRequests({
+        source,
+        store: parts.store,
+        parked,
+        parkedTable({ id, reason }) {
+          parts.log.warn({ stream: config.id, table: id, reason }, `table ${id} is parked: ${reason}`);
+        },
+        resumedTable(table) {
+          budget?.resumed(table);
+          parts.log.info({ stream: config.id, table }, `table ${table} is resumed`);
+        },
+      });
+      const start: Start = { checkpoint, first: saved === null, parked, tables, budget, end: beside.signal };
+      const open = await startWriter(parts, slots, chain, start);
       writer = open;
-      const requests = requestPoller({ parts, writer: open, slots, chain, parked });
+      const requests = requestPoller({ parts, writer: open, slots, chain, parked, tables });
       await waitOut(parts, delay, requests);
       status.read = 0;
       status.covered = 0;
@@ -121,6 +137,7 @@ async function sessions(
         soft: parts.soft,
         hard: parts.hard,
         between: requests,
+        tables,
         observe: {
           read(events, bytes, phase) {
             status.phase = phase;
@@ -187,14 +204,22 @@ async function sessions(
   }
 }
 
+/** What a session starts with. */
+interface Start {
+  readonly checkpoint: Checkpoint;
+  /** There was no checkpoint. */
+  readonly first: boolean;
+  readonly parked: { saved: readonly Parked[] };
+  readonly tables: TableRequests;
+  readonly budget: BudgetOfTables | null;
+  readonly end: AbortSignal;
+}
+
 async function startWriter(
   parts: StreamParts,
   slots: readonly Slot[],
   chain: Chain,
-  checkpoint: Checkpoint,
-  first: boolean,
-  parked: { saved: readonly Parked[] },
-  end: AbortSignal,
+  { checkpoint, first, parked, tables, budget, end }: Start,
 ): Promise<Writer> {
   const { config, store, status } = parts;
   const tellOfSink = (slot: Slot, error: SluiceError, what: string): void =>
@@ -225,10 +250,22 @@ async function startWriter(
     parked: () => parkedNow(chain, parked.saved),
     lastTransform: lastTransformOf(chain),
     destinationOf: (place) => destinationOf(config, place),
-    requestWaits: onceASecond(
-      async () => (await store.nextRequest(config.id, writer.checkpoint.request)) !== null,
-      false,
-    ),
+    requestWaits: onceASecond(async () => {
+      const next = await store.nextRequest(config.id, writer.checkpoint.request);
+      return next !== null && next.number !== tables.given; // what the source has is not for us
+    }, false),
+    rejected(table) {
+      const reason = budget?.rejected(table);
+      if (reason == null) return;
+      // As a request, so that a crash does not forget it.
+      void store.addRequest({ stream: config.id, type: 'park', body: { table, reason } }).catch((thrown: unknown) => {
+        budget?.resumed(table); // counted anew
+        parts.log.warn(
+          { stream: config.id, table, error: toSluiceError(thrown).toJSON() },
+          'a table could not be parked',
+        );
+      });
+    },
     lettersRefused: (slot, count, error) =>
       tellOfSink(slot, error, `sink ${slot.id} rejected ${count} dead letters, which are in the state store only`),
     waiting(whom, error) {
@@ -262,7 +299,7 @@ function requestPoller(to: RunningParts & { readonly parts: StreamParts }): () =
   return onceASecond(async () => {
     if (parts.hard.aborted) return;
     const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
-    if (next !== null) await carryOut(next, to);
+    if (next !== null && next.number !== to.tables.given) await carryOut(next, to);
   }, undefined);
 }
 

@@ -2,6 +2,7 @@
 // were decided before the sinks. Indices: "source index" counts the item's source events, "output" the transforms' results.
 
 import type { EventBatch } from '../event.ts';
+import type { SourceNews } from '../plugin.ts';
 import type { Json } from '../values.ts';
 import type { Letter } from './letters.ts';
 
@@ -29,6 +30,8 @@ export interface Work {
   readonly input: EventBatch;
   /** Where to resume after it; undefined for a part of an unfinished transaction. */
   readonly position: Json | undefined;
+  /** What the item said besides its events. */
+  readonly news: SourceNews;
   /** What it takes in memory: the input, and what the transforms made of it as soon as that is known. */
   bytes: number;
   readonly transformed: Promise<Transformed>;

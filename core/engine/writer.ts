@@ -35,6 +35,8 @@ export interface WriterParts extends Omit<DeliverParts, 'transaction' | 'returne
   readonly maxLetterBytes: number;
   /** What is parked, to be saved with the checkpoint. */
   parked(): readonly Parked[];
+  /** A needed sink rejected an event of the table. */
+  rejected(table: string): void;
   /** The last transformation before the sinks, if there is one: what a sink's letter came out of. */
   readonly lastTransform: LetterParts['transform'] | null;
   /** The sink that gets a copy of the dead letters of a place, if its error_handling names one. */
@@ -233,6 +235,9 @@ export function openWriter(parts: WriterParts): Writer {
         outcomes.map((outcome, k) => [outcome.slot.id, recordOutcome(group, outcome, rejected[k]!)]),
       );
       inSourceOrder();
+      for (const { slot, progress } of outcomes) {
+        if (slot.needed) for (const j of progress.exceptions.keys()) parts.rejected(group.out.table(j));
+      }
       for (const outcome of outcomes) markPassed(group, outcome);
       marks.push(...parts.book.resolved(group, lost));
       parts.book.next(group);

@@ -126,7 +126,6 @@ streams:
   - id: s
     source: { type: mysql, connection_string: x }
     sinks: [{ id: out, type: file, path: ./o }]
-    park_after: 3
 `;
     const { findings } = await load(text);
     expect(findings.map((each) => [each.code, each.at?.pointer])).toEqual([
@@ -135,7 +134,6 @@ streams:
       ['E_NOT_BUILT', '/transformations/0/type'],
       ['E_NOT_BUILT', '/transformations/1/columns'],
       ['E_NOT_BUILT', '/streams/0/source/type'],
-      ['E_NOT_BUILT', '/streams/0/park_after'],
     ]);
     for (const finding of findings) expect(finding.message).toMatch(/waits for/);
   });

@@ -106,6 +106,13 @@ export interface CaptureConfig {
   readonly max_age: number;
 }
 
+/** A table of which more than this is rejected is parked. */
+export interface TableBudget {
+  readonly rejects: number;
+  /** ms. */
+  readonly per: number;
+}
+
 export interface StreamConfig {
   readonly id: string;
   readonly name?: string;
@@ -121,6 +128,8 @@ export interface StreamConfig {
   };
   readonly commit_policy: 'all' | 'required' | { readonly quorum: number };
   readonly retry_policy: RetryPolicy;
+  /** Absent: no table is parked for what sinks reject. */
+  readonly park_after?: TableBudget;
   /** The id of the sink that is the checkpoint's home, or null for the state store. */
   readonly home: string | null;
   readonly dead_letters: { readonly max_bytes: number };

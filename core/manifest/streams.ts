@@ -36,6 +36,7 @@ export async function streamOf(
   const source =
     written.source === undefined ? null : await sourceOf(work, written.source, `${pointer}/source`, declared.auths);
   checkBatch(work, written, pointer, source);
+  checkParking(work, written, pointer, source);
   const built = await sinksOf(work, written, pointer, declared);
   const sinks = built.map(({ sink }) => sink);
   const needed = sinkIds.filter((id) => !letterSinks.has(id));
@@ -62,6 +63,7 @@ export async function streamOf(
     retry_policy: retryOf(written),
     home,
     dead_letters: written.dead_letters,
+    ...(written.park_after === undefined ? {} : { park_after: written.park_after }),
     ...(written.capture === undefined ? {} : { capture: written.capture }),
     ...(redact === undefined ? {} : { redact }),
     at: work.doc.places.at(pointer, 'value'),
@@ -203,6 +205,13 @@ function checkBatch(work: Work, written: WrittenStream, pointer: string, source:
     if (kept.some((one) => one === key) || work.raw(at) === undefined) continue;
     work.noEffect(at, `\`${key}\` has no effect: ${why}`, 'leave it out');
   }
+}
+
+function checkParking(work: Work, written: WrittenStream, pointer: string, source: SourceConfig | null): void {
+  if (written.park_after === undefined || source === null) return;
+  if (source.plugin.source?.requests?.includes('park') === true) return;
+  const message = `the ${source.type} source cannot park single tables`;
+  work.error('E_MANIFEST_INVALID', `${pointer}/park_after`, message, 'leave it out', 'key');
 }
 
 function checkRetry(work: Work, written: WrittenStream, pointer: string): void {

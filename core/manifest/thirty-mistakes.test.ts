@@ -75,7 +75,7 @@ const wrong: readonly (readonly [number, readonly string[]])[] = [
   [18, ['    retry_policy: { backoff_multiplier: ‹E_MANIFEST_INVALID›0.5 }']],
   [18, ['    retry_policy: { initial_delay: 10s, max_delay: ‹E_MANIFEST_INVALID›1s }']],
   [18, ['    commit_policy: { quorum: ‹E_MANIFEST_INVALID›3 }']],
-  [18, ['    ‹E_NOT_BUILT›park_after: 100']],
+  [18, ['    park_after: ‹E_MANIFEST_INVALID›100']],
   [8, ['    checkpoint: ‹E_MANIFEST_INVALID›copy', '    sinks:']],
 ];
 

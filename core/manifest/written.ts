@@ -70,6 +70,7 @@ export interface WrittenStream {
   };
   readonly checkpoint?: string;
   readonly dead_letters: { readonly max_bytes: number };
+  readonly park_after?: { readonly rejects: number; readonly per: number };
   readonly capture?: CaptureConfig;
   readonly redact?: {
     readonly columns: readonly (string | undefined)[];

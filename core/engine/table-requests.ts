@@ -1,0 +1,75 @@
+// Requests that the source carries out: a snapshot of a table, its parking, its resumption. They are answered in the stream: an item
+// says that its position holds the effect, and the request ends with the checkpoint that covers that item. So a crash at any
+// place asks again or finds it done, and a table is never taken up without the snapshot that its resumption begins with.
+
+import type { Parked } from '../checkpoint.ts';
+import { sluiceError, toSluiceError } from '../errors.ts';
+import type { Source, SourceNews, SourceRequest } from '../plugin.ts';
+import type { StateStore, StoredRequest } from '../state/store.ts';
+import { SessionLost } from './ends.ts';
+
+export interface TableRequests {
+  /** The number of the request that the source has and has not taken yet, else 0. */
+  readonly given: number;
+  /** @throws SluiceError E_REQUEST_FAILED: that is its answer */
+  give(request: SourceRequest): Promise<void>;
+  /** An item is about to be covered: what is parked from it on. Returns the number of the request that ends with it. */
+  covers(news: SourceNews, done: number): number | undefined;
+  /** The checkpoint is durable that holds the number. */
+  answer(number: number): Promise<void>;
+}
+
+interface Parts {
+  readonly source: Source;
+  readonly store: StateStore;
+  /** What the next checkpoint says is parked. */
+  readonly parked: { saved: readonly Parked[] };
+  parkedTable(table: Parked): void;
+  resumedTable(table: string): void;
+}
+
+export function tableRequests({ source, store, parked, parkedTable, resumedTable }: Parts): TableRequests {
+  let given = 0;
+  return {
+    get given() {
+      return given;
+    },
+    async give(request) {
+      if (source.control === undefined) {
+        throw sluiceError('E_REQUEST_FAILED', {
+          message: `this source takes no requests of type ${request.type}`,
+          fix: '`sluice plugins describe` shows which sources do',
+        });
+      }
+      await source.control(request);
+      given = request.number;
+    },
+    covers({ taken, parked: tables }, done) {
+      if (tables !== undefined) {
+        const before = parked.saved.filter(({ kind }) => kind === 'table');
+        const now = tables.map(({ table, ...why }): Parked => ({ kind: 'table', id: table, ...why }));
+        parked.saved = [...parked.saved.filter(({ kind }) => kind !== 'table'), ...now];
+        for (const one of now) if (!before.some(({ id }) => id === one.id)) parkedTable(one);
+        for (const { id } of before) if (!now.some((one) => one.id === id)) resumedTable(id);
+      }
+      return taken !== undefined && taken > done ? taken : undefined;
+    },
+    async answer(number) {
+      if (given <= number) given = 0;
+      await store.updateRequest(number, 'done', null).catch((thrown: unknown) => {
+        throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
+      });
+    },
+  };
+}
+
+/** The request as a source takes it; null: it is not for the source. */
+export function sourceRequestOf({ number, type, body }: StoredRequest): SourceRequest | null {
+  const { table, where, reason, kind, id } = (body ?? {}) as Readonly<Record<string, string | undefined>>;
+  if (type === 'snapshot') {
+    return { number, type, ...(table === undefined ? {} : { table }), ...(where === undefined ? {} : { where }) };
+  }
+  if (type === 'park') return { number, type, table: table!, reason: reason! };
+  if (type === 'resume' && kind === 'table') return { number, type, table: id! };
+  return null;
+}
