@@ -19,10 +19,11 @@ export function SaveTest({ frame }: { readonly frame: Frame }) {
       ? ''
       : `${item.op} ${item.table} ${item.key} ${fate.kind === 'failed' ? 'fails' : `is ${fate.word}`}`,
   );
+  const ran = result !== undefined && result.fate !== 'not_run';
   const taken = state.tests.answer?.tests.some((one) => one.name === name.trim()) ?? false;
   const save = (event: Event): void => {
     event.preventDefault();
-    if (name.trim() !== '' && !taken) void work.saveTest(name.trim());
+    if (name.trim() !== '' && !taken && ran) void work.saveTest(name.trim());
   };
   return (
     <Dialog title="Save this event as a test" onClose={() => frame.send({ type: 'dialog', dialog: null })}>
@@ -43,7 +44,9 @@ export function SaveTest({ frame }: { readonly frame: Frame }) {
           </label>
           {taken ? <p class="banner bad">A test has this name already.</p> : null}
           <p>
-            It keeps the event as it is shown here, redacted, and expects what comes out now: {fate.glyph} {fate.word}.
+            {ran
+              ? `It keeps the event as it is shown here, redacted, and expects what comes out now: ${fate.glyph} ${fate.word}.`
+              : 'The event has not been run yet: there is nothing to expect.'}
           </p>
           <div class="sides two preview">
             <Scrolled label="The event of the test">{layOut(item.text)}</Scrolled>
@@ -54,7 +57,7 @@ export function SaveTest({ frame }: { readonly frame: Frame }) {
             <button
               type="submit"
               class="main"
-              disabled={name.trim() === '' || taken}
+              disabled={name.trim() === '' || taken || !ran}
               aria-busy={String(state.busy === 'save-test')}
             >
               Save the test

@@ -85,7 +85,7 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
           ...completionKeymap,
           indentWithTab,
         ]),
-        EditorView.contentAttributes.of({ 'aria-label': options.label }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, tabindex: '0' }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && !update.transactions.some((one) => one.annotation(fromOutside)))
             options.onChange(update.state.doc.toString());

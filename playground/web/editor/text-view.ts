@@ -38,7 +38,7 @@ export function createTextView(
         drawSelection(),
         EditorView.lineWrapping,
         EditorState.readOnly.of(true),
-        EditorView.contentAttributes.of({ 'aria-label': label }),
+        EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
         keymap.of([
           ...defaultKeymap.filter((one) => !one.key?.startsWith('Alt-Arrow')),
           ...searchKeymap,
