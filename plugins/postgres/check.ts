@@ -101,6 +101,10 @@ async function publication(
 ): Promise<CheckResult> {
   const fit = tables.filter(({ unfit }) => unfit === null);
   const found = await readPublication(sql, { name, version });
+  if (found?.whole === false) {
+    const fix = `alter publication ${quoted(name)} set (publish = 'insert, update, delete, truncate')`;
+    return bad('publication', 'it leaves out some kinds of changes', fix);
+  }
   const missing = found === null ? fit : fit.filter(({ table }) => !found.tables.has(table));
   if (found !== null && missing.length === 0) return ok('publication', 'it is there, and has all tables');
   const list = missing.map(sqlName).join(', ');

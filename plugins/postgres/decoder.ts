@@ -101,7 +101,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
     const oldKey = keyOf(old);
     const moved = key !== null && oldKey !== null && keyText(key) !== keyText(oldKey);
     const partial = change.newAt >= 0 && change.oldKind !== 'O' && hasUnchanged(bytes, change.newAt);
-    snapshotter.touch(layout.table, now.xid, { key, oldKey, moved, partial });
+    snapshotter.touch(layout, now.xid, { key, oldKey, moved, partial });
   }
 
   async function takeRelation(bytes: Buffer, at: number): Promise<void> {
@@ -125,7 +125,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
     // What was before knows the columns that were before; its position must not say that the change was seen.
     pile.close(open);
     progress.tables = { ...progress.tables, [name]: layout.fingerprint };
-    if (before === undefined || open === null) return;
+    if (before === undefined || before.endsWith(':') || open === null) return;
     const { tx, order } = open;
     const json = JSON.stringify({ columns: layout.columns });
     // Named after the change that it comes before: of itself it has no place in the transaction.

@@ -5,6 +5,7 @@ import { definePlugin } from 'sluice/sdk';
 import { checkSource } from './check.ts';
 import { sinkConfig, sourceConfig } from './config.ts';
 import { placeOf } from './connection.ts';
+import { sourceNoEffect } from './no-effect.ts';
 import { POSITION_VERSION, toPosition } from './position.ts';
 import { createSink } from './sink.ts';
 import { checkSink } from './sink-check.ts';
@@ -17,10 +18,12 @@ export default definePlugin({
     config: sourceConfig,
     positionVersion: POSITION_VERSION,
     batch: ['max_wait', 'respect_source_tx'],
+    requests: ['snapshot', 'park', 'resume'],
     auth: ['username_password', 'certificate'],
     checkPosition: (position) => void toPosition(position),
     create: createSource,
     check: checkSource,
+    noEffect: sourceNoEffect,
     place(config) {
       const place = placeOf(config);
       return place === undefined ? undefined : (config.tables ?? ['*']).map((table) => `${place}#${table}`);

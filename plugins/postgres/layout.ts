@@ -23,7 +23,7 @@ export interface Layout {
   readonly fallible: readonly number[];
   /** `d` default, `n` nothing, `f` full, `i` index. */
   readonly identity: string;
-  /** Equal for equal columns. Short, because a position keeps it. */
+  /** Equal for equal columns of one table; made anew it is another one. Short, because a position keeps it. */
   readonly fingerprint: string;
 }
 
@@ -68,7 +68,7 @@ export async function readLayout(client: Client, relation: Relation, jsonb: Json
     key: key.map((name) => columns.findIndex((column) => column.name === name)),
     fallible: values.flatMap(({ fallible }, at) => (fallible ? [at] : [])),
     identity: relation.identity,
-    fingerprint: createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 12),
+    fingerprint: `${relation.id}:${createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 12)}`,
   };
 }
 

@@ -34,6 +34,8 @@ export class Pile {
   #whole = 0;
   #wholeBytes = 0;
   #since = 0;
+  /** Parts of a transaction were given, and not its end. */
+  #parts = false;
   /** The list of parked tables that was said last. */
   #parked: Progress['parked'];
 
@@ -67,6 +69,7 @@ export class Pile {
   boundary(): void {
     this.#whole = this.#drafts.length;
     this.#wholeBytes = this.#bytes;
+    if (this.#parts) this.#giveWhole(); // what was given as parts is over: that is said at once, if only by a position
   }
 
   /** Makes items of all that is there. */
@@ -97,6 +100,7 @@ export class Pile {
     this.#parked = NONE;
     this.#drafts = [];
     this.#bytes = this.#whole = this.#wholeBytes = 0;
+    this.#parts = false;
   }
 
   #take(count: number, bytes: number): Item['batch'] {
@@ -108,6 +112,7 @@ export class Pile {
   }
 
   #giveWhole(): void {
+    this.#parts = false;
     const batch = this.#take(this.#whole, this.#wholeBytes);
     const after = { ...this.#progress };
     this.ready.push({ item: this.#withParked({ batch, position: position(after), phase: this.#phase() }), after });
@@ -121,6 +126,7 @@ export class Pile {
     if (open === null || !this.#limits.respectSourceTx) {
       this.ready.push({ item: this.#withParked({ batch, position: position(after), phase }), after });
     } else {
+      this.#parts = true;
       this.ready.push({ item: { batch, open: true, phase }, after });
     }
   }

@@ -30,7 +30,7 @@ export type PostgresPosition = {
   readonly lsn: string;
   /** Of the transaction that commits at `lsn`, so many changes have been given too. */
   readonly within?: { readonly lsn: string; readonly given: number };
-  /** The tables that were read, or are on their way, with the fingerprints of their columns. A missing one is new. */
+  /** The tables that were read, or are on their way, with their oids and the fingerprints of their columns (empty: not known yet). A missing one is new. */
   readonly tables: { readonly [table: string]: string };
   /** Where reading began: part of the ids of snapshot rows, so that those of a new beginning are others. */
   readonly origin: string;

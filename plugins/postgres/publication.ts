@@ -9,6 +9,8 @@ import type { Table } from './tables.ts';
 export interface Published {
   /** Its oid: made anew under the same name, it is another one. */
   readonly oid: number;
+  /** It gives inserts, updates, deletes and truncates. */
+  readonly whole: boolean;
   /** By `schema.table`. */
   readonly tables: ReadonlyMap<string, PublishedTable>;
 }
@@ -71,7 +73,11 @@ export async function readPublication(
   client: Client,
   { name, version }: Pick<PublicationWish, 'name' | 'version'>,
 ): Promise<Published | null> {
-  const [row] = await rowsOf(client, 'select oid from pg_publication where pubname = $1', [name]);
+  const [row] = await rowsOf(
+    client,
+    'select oid, pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = $1',
+    [name],
+  );
   if (row === undefined) return null;
   const details = version >= 150_000 ? 'array_to_json(attnames), rowfilter' : 'null, null';
   const tables = await rowsOf(
@@ -81,6 +87,7 @@ export async function readPublication(
   );
   return {
     oid: Number(row[0]),
+    whole: row[1] === 't',
     tables: new Map(
       tables.map(([schema, table, columns, filter]) => [
         `${schema}.${table}`,

@@ -143,6 +143,15 @@ export function startReplication(client: Client, request: ReplicationRequest): R
           }
         } else if (kind === FRAME.error) {
           failure = readError(bytes, from, at);
+        } else if (kind === FRAME.notice) {
+          // From 18 on a publication that is gone is a warning, and its changes are left out: nothing after it counts.
+          const notice = readError(bytes, from, at);
+          if (notice.code === '55000' && /publication/.test(notice.message)) {
+            failure = ended = notice;
+            at = bytes.length;
+            waiting.length = 0;
+            throw notice;
+          }
         } else if (kind === FRAME.copyDone || kind === FRAME.complete) {
           failure ??= Object.assign(new Error('the server ended the stream'), { code: '57P01' });
         }

@@ -54,15 +54,22 @@ export interface ChunkRequest {
   readonly suspects: Set<bigint> | null;
 }
 
-/** A chunk as text cannot be compared in two orders: what a sink can compare as the server does, see `comparable`. */
+/** A table without a key is read at once, up to this size. */
+const WHOLE_BYTES = 16 * 1024 * 1024;
+
 const INTEGERS = new Set(['smallint', 'integer', 'bigint']);
 
 export function keyText(key: readonly string[]): string {
   return key.length === 1 ? key[0]! : JSON.stringify(key);
 }
 
-/** A chunk; `later`: not everything that was streamed is visible yet; `gone`: there is no such table any more. */
-export async function readChunk(client: Client, request: ChunkRequest): Promise<Chunk | 'later' | 'gone'> {
+/**
+ * A chunk. `later`: not everything that was streamed is visible yet; `gone`: there is no such table any more; `keyless`: without a
+ * key its rows have no order to go on in, and it is too large to be read at once, or changes come already.
+ */
+export type Found = Chunk | 'later' | 'gone' | 'keyless';
+
+export async function readChunk(client: Client, request: ChunkRequest): Promise<Found> {
   await client.query('begin transaction isolation level repeatable read, read only');
   try {
     return await readWithin(client, request);
@@ -72,7 +79,7 @@ export async function readChunk(client: Client, request: ChunkRequest): Promise<
 }
 
 /** Within a transaction that the caller began, and whose snapshot counts. */
-export async function readWithin(client: Client, request: ChunkRequest): Promise<Chunk | 'later' | 'gone'> {
+export async function readWithin(client: Client, request: ChunkRequest): Promise<Found> {
   const { table, todo, suspects } = request;
   const [[text] = []] = await rowsOf(client, 'select pg_current_snapshot()');
   const visible = visibilityOf(text!);
@@ -83,6 +90,8 @@ export async function readWithin(client: Client, request: ChunkRequest): Promise
   const relation = await readRelation(client, table.oid, request.published?.columns ?? null, request.version);
   if (relation === null) return 'gone';
   const layout = await readLayout(client, relation, request.jsonb);
+  const keyless = layout.key.length === 0;
+  if (keyless && (suspects !== null || todo.after !== undefined || table.size > WHOLE_BYTES)) return 'keyless';
   const { sql, params } = await chunkSql(client, layout, request);
   const found = await rowsOf(client, sql, params);
   const rows = found.map(
@@ -97,7 +106,7 @@ export async function readWithin(client: Client, request: ChunkRequest): Promise
     todo,
     layout,
     rows,
-    last: todo.done === true || rows.length < request.rows,
+    last: keyless || todo.done === true || rows.length < request.rows,
     visible,
     until: reachable(lsnOf(insert!)),
     touched: new Map(),
@@ -127,7 +136,7 @@ async function chunkSql(
   }
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`;
   const order = keys.length === 0 ? '' : ` order by ${keys.map(({ order }) => order).join(', ')}`;
-  const limit = todo.done === true ? '' : ` limit ${rows}`;
+  const limit = todo.done === true || keys.length === 0 ? '' : ` limit ${rows}`;
   return {
     sql: `select ${columns} from ${only}${quoted(layout.schema)}.${quoted(layout.name)}${where}${order}${limit}`,
     params,
@@ -177,6 +186,17 @@ export function comparable(layout: Layout): boolean {
       return INTEGERS.has(native) || native === 'text' || native === 'uuid' || native.startsWith('character varying');
     })
   );
+}
+
+/** True when a key comes no later than another, in the order in which chunks are read. Of keys that are `comparable`. */
+export function isUpTo(layout: Layout, key: readonly string[], last: readonly string[]): boolean {
+  for (let n = 0; n < key.length; n++) {
+    const isInteger = INTEGERS.has(layout.columns[layout.key[n]!]!.native ?? '');
+    const [a, b] = [key[n]!, last[n]!];
+    const order = isInteger ? Number(BigInt(a) - BigInt(b)) : Buffer.compare(Buffer.from(a), Buffer.from(b));
+    if (order !== 0) return order < 0;
+  }
+  return true;
 }
 
 /**

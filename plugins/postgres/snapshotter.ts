@@ -5,11 +5,23 @@ import type { Client } from 'pg';
 import { type BatchLimits, type Logger, messageOf } from 'sluice/sdk';
 import { rowsOf } from './connection.ts';
 import type { RowDraft } from './drafts.ts';
+import type { Layout } from './layout.ts';
 import type { Pile } from './pile.ts';
 import type { TodoTable } from './position.ts';
 import { moveTodo, type Progress, park, position } from './progress.ts';
 import type { Published } from './publication.ts';
-import { type Chunk, type ChunkRow, keyText, keyValues, rangeOf, readChunk, readWithin } from './snapshot.ts';
+import {
+  type Chunk,
+  type ChunkRow,
+  comparable,
+  type Found,
+  isUpTo,
+  keyText,
+  keyValues,
+  rangeOf,
+  readChunk,
+  readWithin,
+} from './snapshot.ts';
 import { codeOf } from './source-faults.ts';
 import type { Table } from './tables.ts';
 import type { JsonbForm } from './types.ts';
@@ -49,7 +61,7 @@ export interface Snapshotter {
   read(): Promise<void>;
   /** True when changes of this table are to be told to touch(). */
   watches(table: string): boolean;
-  touch(table: string, xid: bigint, touch: Touch): void;
+  touch(layout: Layout, xid: bigint, touch: Touch): void;
   truncated(table: string, xid: bigint): void;
   /** A transaction was streamed. */
   streamed(xid: bigint): void;
@@ -73,6 +85,8 @@ const AGAIN = 500;
 const MANY_SUSPECTS = 5_000;
 const LATER_MS = 20;
 const LATEST_MS = 1_000;
+const KEYLESS =
+  'it has no primary key, so its rows can be read only with a new slot, and only if they are few; add one, or set `snapshot: never`';
 
 export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   const { progress, pile, limits, log, suspects } = parts;
@@ -113,7 +127,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     pile.add({ batch: pile.nothing(), position: position(progress) });
   }
 
-  async function readNext(exported: boolean): Promise<Chunk | 'later' | 'gone' | null> {
+  async function readNext(exported: boolean): Promise<Found | null> {
     const [todo] = progress.todo;
     if (todo === undefined) return null;
     const table = parts.tables.get(todo.table);
@@ -157,7 +171,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       const size = rowSize(row);
       total += size;
       if (!found.emptied && !found.touched.has(keyText(row.key))) {
-        drafts.push(draftOf(found, row));
+        drafts.push(draftOf(found, row, at));
         bytes += size;
       }
       if (at + 1 < rows.length && (drafts.length >= limits.maxEvents || bytes >= limits.maxBytes)) {
@@ -189,8 +203,8 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     return again.size === 0 ? null : { ...todo, done: true, ...rest };
   }
 
-  function draftOf({ layout, todo }: Chunk, row: ChunkRow): RowDraft {
-    const key = JSON.stringify(keyValues(layout, row.key));
+  function draftOf({ layout, todo }: Chunk, row: ChunkRow, at: number): RowDraft {
+    const key = layout.key.length === 0 ? `#${at}` : JSON.stringify(keyValues(layout, row.key));
     const id = `${progress.origin}:s${todo.number}:${layout.table}:${key}`;
     return { id, op: 'r', ts: progress.since, layout, tx: null, order: 0, texts: row.texts };
   }
@@ -211,6 +225,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       const found = await readNext(false);
       if (found === null) return;
       if (found === 'gone') return drop(null, progress.todo[0]!);
+      if (found === 'keyless') return drop(KEYLESS, progress.todo[0]!);
       if (found === 'later') {
         notBefore = performance.now() + wait;
         wait = Math.min(wait * 2, LATEST_MS);
@@ -221,20 +236,21 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       chunk = found;
     },
     watches: (table) => progress.todo.length > 0 && progress.todo.some((todo) => todo.table === table),
-    touch(table, of, { key, oldKey, moved, partial }) {
-      if (chunk?.todo.table === table && newer(of)) {
+    touch(layout, of, { key, oldKey, moved, partial }) {
+      if (chunk?.todo.table === layout.table && newer(of)) {
         if (oldKey !== null) chunk.touched.set(keyText(oldKey), oldKey);
         if (key !== null) {
           chunk.touched.set(keyText(key), key);
           if (partial) chunk.again.set(keyText(key), key);
         }
       }
-      // The row moved with a value that was not sent: where the old row was never read, nobody has that value.
-      if (moved && partial && key !== null) {
-        progress.todo = progress.todo.map((todo) =>
-          todo.table === table ? { ...todo, again: [...(todo.again ?? []), key] } : todo,
-        );
-      }
+      // The row moved with a value that was not sent: where the old row was never given, nobody has that value.
+      if (!moved || !partial || key === null || oldKey === null) return;
+      progress.todo = progress.todo.map((todo) => {
+        if (todo.table !== layout.table || isGiven(layout, todo, oldKey)) return todo;
+        const again = (todo.again ?? []).filter((other) => keyText(other) !== keyText(key));
+        return { ...todo, again: [...again, key] };
+      });
     },
     truncated(table, of) {
       if (chunk?.todo.table === table && newer(of)) chunk.emptied = true;
@@ -254,6 +270,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     async readNow() {
       const found = await readNext(true);
       if (found === 'gone') drop(null, progress.todo[0]!);
+      else if (found === 'keyless') drop(KEYLESS, progress.todo[0]!);
       else if (found !== null && found !== 'later') give(found);
     },
     reset() {
@@ -268,6 +285,13 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     xid = visible.xmax;
     for (const one of suspects) if (sees(visible, one)) suspects.delete(one);
   }
+}
+
+/** True when the snapshot has given the row with this key, as far as that can be told. */
+function isGiven(layout: Layout, { after, done, again }: TodoTable, key: readonly string[]): boolean {
+  if (again?.some((other) => keyText(other) === keyText(key)) === true) return false;
+  if (done === true) return true;
+  return after !== undefined && comparable(layout) && isUpTo(layout, key, after);
 }
 
 function rowSize({ texts }: ChunkRow): number {

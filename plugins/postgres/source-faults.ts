@@ -71,7 +71,8 @@ export function sourceFault(thrown: unknown): SluiceError {
       cause: thrown,
     });
   }
-  return sluiceError('E_SOURCE_READ', { message: `the server reported an error: ${message}`, cause: thrown });
+  const what = /^[0-9A-Z]{5}$/.test(code) ? 'the server reported an error' : 'what the server sent cannot be read';
+  return sluiceError('E_SOURCE_READ', { message: `${what}: ${message}`, cause: thrown });
 }
 
 export function codeOf(thrown: unknown): string {

@@ -13,11 +13,12 @@ import { lsnOf, lsnText } from './lsn.ts';
 import { type Item, Pile } from './pile.ts';
 import { type PostgresPosition, toPosition } from './position.ts';
 import { type Progress, position } from './progress.ts';
+import { refreshTables } from './refresh.ts';
 import { type ReplicationStream, startReplication } from './replication.ts';
 import { applyRequest, checkRequest } from './requests.ts';
 import { newSnapshotter } from './snapshotter.ts';
 import { sourceFault } from './source-faults.ts';
-import { connectReplication, connectSql, namesOf, type Started, start } from './start.ts';
+import { connectReplication, connectSql, namesOf, type Started, slotFree, start } from './start.ts';
 
 /** Blocked for so long, a reading lets go of the stream. The server's own tools wait for a minute for it to end. */
 const LET_GO_MS = 10_000;
@@ -71,16 +72,19 @@ function newReading(address: Address, config: SourceSettings, context: Context):
   let sql: Client | null = null;
   let replication: Client | null = null;
   let stream: ReplicationStream | null = null;
-  let started: Started | null = null;
+  const begun = Promise.withResolvers<Started>();
+  begun.promise.catch(() => undefined); // nobody may have asked
   const requests: SourceRequest[] = [];
   let acked = 0n;
   /** What was given last: up to where an ack can come, and where reading goes on after the stream was let go. */
   let given: Progress | null = null;
   let moved = performance.now(); // when something was last taken, or acked
+  let suspended = false; // an item was given, and the next one was not asked for yet
   let letGo = false;
   let wakeUp = (): void => undefined;
 
-  const blocked = (): boolean => given !== null && given.lsn > acked && performance.now() - moved > LET_GO_MS;
+  const blocked = (): boolean =>
+    given !== null && (suspended || given.lsn > acked) && performance.now() - moved > LET_GO_MS;
   const watch = setInterval(() => {
     if (stream === null || context.tap || !blocked()) return;
     log.info({}, 'the stream is let go: nothing was taken for a while, and the server could not be shut down');
@@ -99,7 +103,8 @@ function newReading(address: Address, config: SourceSettings, context: Context):
     try {
       sql = await connectSql(address, id);
       replication = await connectReplication(address, id);
-      started = await start(sql, replication, config, context, saved);
+      const started = await start(sql, replication, config, context, saved);
+      begun.resolve(started);
       yield* all(sql, started, signal);
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -130,7 +135,9 @@ function newReading(address: Address, config: SourceSettings, context: Context):
         // first, because the ack of it may come before the next item is asked for
         given = next.after;
         moved = performance.now();
+        suspended = true;
         yield next.item;
+        suspended = false;
         moved = performance.now();
         if (letGo) return;
       }
@@ -147,7 +154,10 @@ function newReading(address: Address, config: SourceSettings, context: Context):
       return;
     }
     stream = follow(now);
+    const scope = { sql, config, context, started: now, progress, suspects };
     let told = performance.now();
+    let looked = told;
+    let asked = 0;
     for (;;) {
       yield* give();
       if (signal.aborted) return;
@@ -162,7 +172,7 @@ function newReading(address: Address, config: SourceSettings, context: Context):
         const request = requests.shift();
         if (request !== undefined) {
           pile.close(null);
-          await applyRequest(request, { sql, config, context, started: now, progress, suspects });
+          await applyRequest(request, scope);
           pile.add({ batch: pile.nothing(), position: position(progress), taken: request.number });
           continue;
         }
@@ -171,6 +181,14 @@ function newReading(address: Address, config: SourceSettings, context: Context):
           stream.ask();
         }
         await snapshotter.prune();
+        if (performance.now() - looked >= config.heartbeat && !context.tap) {
+          looked = performance.now();
+          if (await refreshTables(scope)) {
+            pile.close(null);
+            pile.add({ batch: pile.nothing(), position: position(progress) });
+            continue;
+          }
+        }
       }
       const message = stream.next();
       if (message !== null) {
@@ -197,7 +215,10 @@ function newReading(address: Address, config: SourceSettings, context: Context):
         }
         stream.ask();
       }
-      if (snapshotter.waiting) stream.ask();
+      if (snapshotter.waiting && performance.now() - asked >= ASK_MS) {
+        asked = performance.now();
+        stream.ask();
+      }
       await stream.wait(snapshotter.waiting ? ASK_MS : Math.min(snapshotter.due() ?? 1_000, config.heartbeat));
     }
   }
@@ -255,6 +276,7 @@ function newReading(address: Address, config: SourceSettings, context: Context):
     letGo = false;
     if (signal.aborted) return;
     Object.assign(now.progress, given);
+    await slotFree(sql!, now.slot);
     replication = await connectReplication(address, id);
     stream = follow(now);
   }
@@ -269,13 +291,16 @@ function newReading(address: Address, config: SourceSettings, context: Context):
       wakeUp();
     },
     async ask(request) {
-      if (started === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is still starting' });
-      await checkRequest(request, address, context, started);
+      if (config.snapshot === 'only') {
+        throw sluiceError('E_REQUEST_FAILED', { message: 'with `snapshot: only` the source takes no requests' });
+      }
+      await checkRequest(request, address, context, await begun.promise);
       requests.push(request);
       stream?.wake();
     },
     async end() {
       clearInterval(watch);
+      begun.reject(sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' }));
       stream?.[Symbol.dispose]();
       if (replication !== null) destroy(replication);
       if (sql !== null) await close(sql);

@@ -75,7 +75,8 @@ export async function start(
   const progress = saved === null ? progressAt(slot?.start ?? facts.written, here) : progressFrom(saved, here);
 
   for (const { table, unfit } of all) if (unfit !== null) park(progress, table, unfit);
-  await meetTables(sql, progress, all, published, config, facts);
+  const current = saved === null && slot?.made === true;
+  await meetTables(sql, progress, all, published, config, facts, current);
   const visible = visibilityOf(facts.snapshot);
   return {
     facts,
@@ -108,6 +109,8 @@ interface OpenSlot {
   readonly name: string;
   readonly start: bigint;
   readonly snapshot: string | null;
+  /** It was made just now. */
+  readonly made: boolean;
 }
 
 async function openSlot(
@@ -122,7 +125,7 @@ async function openSlot(
   if (context.tap) {
     const own = `sluice_tap_${process.pid}_${Date.now().toString(36)}`;
     const { start } = await createSlot(replication, own, { temporary: true, snapshot: false });
-    return { name: own, start, snapshot: null };
+    return { name: own, start, snapshot: null, made: true };
   }
   let slot = await readSlot(sql, name);
   if (slot?.lost === true && saved === null && config.create) {
@@ -135,7 +138,7 @@ async function openSlot(
     const fault = slotFault(slot, database, saved === null ? null : lsnOf(saved.lsn));
     if (fault !== null) throw fault;
     await slotFree(sql, name);
-    return { name, start: slot.confirmed, snapshot: null };
+    return { name, start: slot.confirmed, snapshot: null, made: false };
   }
   if (saved !== null) throw slotMissing();
   if (!config.create) {
@@ -147,10 +150,13 @@ async function openSlot(
   }
   const made = await createSlot(replication, name, { temporary: false, snapshot: config.snapshot === 'initial' });
   context.log.info({ slot: name, lsn: lsnText(made.start) }, 'made a replication slot');
-  return { name, ...made };
+  return { name, ...made, made: true };
 }
 
-/** Tables that are new are read whole; those that are named no more are forgotten. */
+/**
+ * Tables that are new are read whole; those that are named no more are forgotten. `current`: the log to be read begins now, so the
+ * columns are those that the catalog has; else the first change will tell.
+ */
 async function meetTables(
   sql: Client,
   progress: Progress,
@@ -158,6 +164,7 @@ async function meetTables(
   published: Published | null,
   config: SourceSettings,
   facts: ServerFacts,
+  current: boolean,
 ): Promise<void> {
   const parked = new Set(progress.parked.map(({ table }) => table));
   const known = new Set(all.map(({ table }) => table));
@@ -166,14 +173,15 @@ async function meetTables(
   for (const { table, oid } of all) {
     if (parked.has(table)) continue;
     const before = progress.tables[table];
-    if (before !== undefined) {
+    if (before?.startsWith(`${oid}:`)) {
       tables[table] = before;
       continue;
     }
-    const relation = await readRelation(sql, oid, published?.tables.get(table)?.columns ?? null, facts.version);
-    if (relation === null) continue;
-    tables[table] = (await readLayout(sql, relation, config.jsonb)).fingerprint;
     fresh.push(table);
+    tables[table] = `${oid}:`;
+    if (!current) continue;
+    const relation = await readRelation(sql, oid, published?.tables.get(table)?.columns ?? null, facts.version);
+    if (relation !== null) tables[table] = (await readLayout(sql, relation, config.jsonb)).fingerprint;
   }
   progress.tables = tables;
   progress.todo = progress.todo.filter(({ table }) => known.has(table));
@@ -182,7 +190,7 @@ async function meetTables(
 }
 
 /** A reader that has just gone, and whose end the server has not seen yet, is waited for. */
-async function slotFree(sql: Client, name: string): Promise<void> {
+export async function slotFree(sql: Client, name: string): Promise<void> {
   for (const end = performance.now() + FREE_MS; ; ) {
     const slot = await readSlot(sql, name);
     if (slot === null) throw slotMissing();

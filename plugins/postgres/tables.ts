@@ -22,9 +22,13 @@ export interface Table {
 
 /**
  * The tables that the settings name (`schema.table`, `schema.*`, or a name in `public`), or all ordinary ones.
- * @throws SluiceError E_SOURCE_READ when one that is named is not there
+ * @throws SluiceError E_SOURCE_READ when one that is named is not there, unless it may be missing
  */
-export async function readTables(client: Client, wanted: readonly string[] | null): Promise<readonly Table[]> {
+export async function readTables(
+  client: Client,
+  wanted: readonly string[] | null,
+  options: { readonly missing?: 'leave' } = {},
+): Promise<readonly Table[]> {
   const rows = await rowsOf(
     client,
     `select c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_table_size(c.oid), c.reltuples::float8, c.relpersistence,
@@ -66,7 +70,7 @@ export async function readTables(client: Client, wanted: readonly string[] | nul
     if (found.length === 0) missing.push(entry);
     for (const table of found) chosen.set(table.table, table);
   }
-  if (missing.length > 0) {
+  if (missing.length > 0 && options.missing !== 'leave') {
     throw sluiceError('E_SOURCE_READ', {
       message: `the database has no table ${missing.join(', ')}`,
       fix: 'check `tables` (names are `schema.table`), or make the table',

@@ -8,6 +8,7 @@ export const FRAME = {
   copyDone: 0x63,
   complete: 0x43,
   ready: 0x5a,
+  notice: 0x4e,
 } as const;
 export const WAL = 0x77;
 export const KEEPALIVE = 0x6b;
@@ -38,7 +39,7 @@ export function statusFrame(lsn: bigint, now: number, ask: boolean): Buffer {
   return frame;
 }
 
-/** An ErrorResponse, in the driver's own shape. */
+/** An ErrorResponse or a NoticeResponse, in the driver's own shape. */
 export function readError(bytes: Buffer, at: number, end: number): Error & { readonly code: string } {
   const fields = new Map<string, string>();
   for (let next = at; next < end && bytes[next] !== 0; ) {

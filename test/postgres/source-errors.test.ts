@@ -1,0 +1,266 @@
+// What can go wrong between the source and its server, each on a real one: the code says what, the fix says what to do, and what may
+// pass by itself is not permanent.
+
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { SluiceError } from 'sluice/sdk';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeConfig } from '../../core/manifest/config.ts';
+import { kitContext } from '../../core/testkit.ts';
+import { checkSource } from '../../plugins/postgres/check.ts';
+import { type SourceSettings, sourceConfig } from '../../plugins/postgres/config.ts';
+import { until } from '../cli.ts';
+import { type PostgresDatabase, type PostgresServer, postgresVersions, startPostgres } from '../services/postgres.ts';
+import { count, type Read, readUntil, type SourceBench, settled, sourceBench, startReading } from './source-bench.ts';
+
+describe.each(postgresVersions())('PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  let db: PostgresDatabase;
+  let at: SourceBench;
+  let slot: string;
+  beforeAll(async () => {
+    server = await startPostgres(version, {
+      max_slot_wal_keep_size: '8MB',
+      min_wal_size: '32MB',
+      max_wal_size: '48MB',
+    });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    db = await server.database();
+    at = sourceBench(db);
+    slot = `sluice_${db.name}`;
+    await db.query('create table o (id int primary key, n text); insert into o values (1)');
+  });
+
+  const failure = (reading: Promise<unknown>): Promise<SluiceError> =>
+    reading.then(
+      () => {
+        throw new Error('it did not fail');
+      },
+      (thrown: unknown) => thrown as SluiceError,
+    );
+  const first = (): Promise<Read> => readUntil(at.source(), null, settled);
+  const slotIsFree = (): Promise<unknown> =>
+    until('the slot is free', async () => {
+      const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
+      return row?.['active'] === 'f';
+    });
+
+  test('a slot that was dropped ends the stream, and a new beginning makes it anew', async () => {
+    const { position } = await first();
+    await slotIsFree();
+    await db.query(`select pg_drop_replication_slot('${slot}')`);
+    const error = await failure(readUntil(at.source(), position, count(1)));
+    expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_MISSING', permanent: true });
+    expect(error.fix).toMatch(/checkpoint clear/);
+    expect((await first()).lines).toEqual(['r public.o {"id":1} {"id":1,"n":null}']);
+  });
+
+  test('a slot whose log the server threw away ends the stream, and a new beginning makes it anew', async () => {
+    const { position } = await first();
+    await slotIsFree();
+    await db.query('create table junk (t text)');
+    await until('the slot is lost', async () => {
+      await db.query(`insert into junk select repeat('x', 1000) from generate_series(1, 20000)`);
+      await db.query('select pg_switch_wal()');
+      await db.query('checkpoint');
+      const [row] = await db.query(`select wal_status from pg_replication_slots where slot_name = '${slot}'`);
+      return row!['wal_status'] === 'lost';
+    });
+    const error = await failure(readUntil(at.source(), position, count(1)));
+    expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_LOST', permanent: true });
+    expect(error.fix).toMatch(/max_slot_wal_keep_size/);
+    expect((await first()).lines.length).toBe(1);
+  });
+
+  test('a slot that another reader holds is waited for, and free again it goes on', async () => {
+    const { position } = await first();
+    let after = position;
+    {
+      await using other = startReading(at.source(), position);
+      const pending = other.until(count(1));
+      await until('the other one reads', async () => {
+        const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
+        return row!['active'] === 't';
+      });
+      const error = await failure(readUntil(at.source(), position, count(1)));
+      expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_ACTIVE', permanent: false });
+      await db.query('insert into o values (2)');
+      after = (await pending).position;
+    }
+    await db.query('insert into o values (3)');
+    const next = await readUntil(at.source(), after, count(1));
+    expect(next.lines.at(-1)).toBe('c public.o {"id":3} {"id":3,"n":null}');
+  });
+
+  test('a slot that somebody else has read ends the stream: what they took is gone', async () => {
+    const { position } = await first();
+    await slotIsFree();
+    await db.query('insert into o values (2)');
+    await db.query(
+      `select count(*) from pg_logical_slot_get_binary_changes('${slot}', null, null, 'proto_version', '1', 'publication_names', '${slot}')`,
+    );
+    const error = await failure(readUntil(at.source(), position, count(1)));
+    expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_ADVANCED', permanent: true });
+  });
+
+  test('a publication that was dropped, or made anew, ends the stream, while it runs and at a start', async () => {
+    const { position } = await first();
+    await slotIsFree();
+    await db.query(`drop publication ${slot}`);
+    const gone = await failure(readUntil(at.source(), position, count(1)));
+    expect(gone).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
+    await db.query(`create publication ${slot} for table o`);
+    const anew = await failure(readUntil(at.source(), position, count(1)));
+    expect(anew).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
+    expect(anew.fix).toMatch(/pg_drop_replication_slot/);
+
+    await db.query(`select pg_drop_replication_slot('${slot}')`);
+    await using reading = startReading(at.source());
+    await reading.until(settled);
+    const during = failure(reading.until(count(5)));
+    await db.query(`drop publication ${slot}`);
+    await db.query('insert into o values (2)');
+    expect(await during).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
+  });
+
+  test('a position of another server or database is refused, and so is one that the server has not reached', async () => {
+    const { position } = await first();
+    const other = { ...position!, server: '1' };
+    expect(await failure(readUntil(at.source(), other, count(1)))).toMatchObject({ code: 'E_SOURCE_POSITION' });
+    const elsewhere = { ...position!, database: 'other' };
+    expect(await failure(readUntil(at.source(), elsewhere, count(1)))).toMatchObject({ code: 'E_SOURCE_POSITION' });
+    const ahead = { ...position!, lsn: 'FF/0' };
+    expect(await failure(readUntil(at.source(), ahead, count(1)))).toMatchObject({
+      code: 'E_SOURCE_FAILOVER',
+      permanent: true,
+    });
+  });
+
+  test('a server that goes away is waited for, and afterwards nothing is missing', async () => {
+    const { position } = await first();
+    await using reading = startReading(at.source(), position);
+    const lost = failure(reading.until(count(1)));
+    await slotIsRead();
+    await server.stop('immediate');
+    expect(await lost).toMatchObject({ code: 'E_SOURCE_CONNECT', permanent: false });
+    const away = await failure(readUntil(at.source(), position, count(1)));
+    expect(away).toMatchObject({ code: 'E_SOURCE_CONNECT', permanent: false });
+    await server.start();
+    await db.query('insert into o values (2)');
+    expect((await readUntil(at.source(), position, count(1))).lines).toEqual(['c public.o {"id":2} {"id":2,"n":null}']);
+
+    async function slotIsRead(): Promise<void> {
+      await until('it reads', async () => {
+        const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
+        return row!['active'] === 't';
+      });
+    }
+  });
+
+  test('a reader that nobody takes from does not hold up the end of the server', async () => {
+    await using reading = startReading(at.source(), null, { ack: false });
+    await reading.until(settled);
+    await db.query('insert into o values (2)');
+    await reading.until(count(2)); // and then neither takes nor acks
+    const began = performance.now();
+    await server.stop('fast');
+    expect(performance.now() - began).toBeLessThan(20_000);
+    await server.start();
+  }, 90_000);
+
+  test('a reader that was blocked for long takes the stream up again where it was', async () => {
+    await db.query('truncate o');
+    const batch = { maxEvents: 10, maxBytes: 1 << 20, maxWait: 0, respectSourceTx: true };
+    const source = at.source({}, { batch });
+    await using reading = startReading(source, null, { ack: false });
+    await reading.until(settled);
+    await db.query('insert into o select generate_series(1, 25)');
+    await db.query('insert into o values (26)');
+    await reading.until(({ lines }) => lines.length >= 10);
+    await until('the stream is let go', () => at.logged.some((line) => line.includes('let go')));
+    await slotIsFree();
+    const { lines } = await reading.until(count(26));
+    expect(lines.map((line) => JSON.parse(line.split(' ')[2]!).id)).toEqual(
+      Array.from({ length: 26 }, (_, i) => i + 1),
+    );
+  }, 90_000);
+
+  test('a network that stalls is noticed, and nothing is missing afterwards', async () => {
+    const { position } = await first();
+    const proxy = await stallingProxy(server.port);
+    const url = db.url.replace(`:${server.port}/`, `:${proxy.port}/`);
+    await using reading = startReading(at.source({ connection_string: url }), position);
+    await db.query('insert into o values (2)');
+    await reading.until(count(1));
+    proxy.stall();
+    const lost = failure(reading.until(count(2)));
+    await db.query('insert into o values (3)');
+    proxy.cut();
+    expect(await lost).toMatchObject({ code: 'E_SOURCE_CONNECT', permanent: false });
+    const next = await readUntil(at.source(), reading.read.position, count(1));
+    expect(next.lines).toEqual(['c public.o {"id":3} {"id":3,"n":null}']);
+  });
+
+  test('a wrong password is waited for, and stands nowhere', async () => {
+    await db.query(`create role ${slot}_r login replication password 'right'`);
+    const url = new URL(db.url);
+    const source = at.source({ connection_string: `postgres://${slot}_r:wrong-horse@${url.host}/${db.name}` });
+    const error = await failure(readUntil(source, null, settled));
+    expect(error).toMatchObject({ code: 'E_SOURCE_CONNECT', permanent: false });
+    expect(JSON.stringify(error) + String(error.cause)).not.toContain('wrong-horse');
+    await db.query(`alter role ${slot}_r password 'wrong-horse'`);
+    await db.query(`alter table o owner to ${slot}_r; grant create on database ${db.name} to ${slot}_r`);
+    expect((await readUntil(source, null, settled)).lines.length).toBe(1);
+  });
+
+  test('check finds what is missing, each with the statement that mends it, and those statements mend it', async () => {
+    const role = `${slot}_c`;
+    await db.query(`create role ${role} login password 'x'; create table bare (id int)`);
+    const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
+    const settings = { connection_string: url, tables: ['o', 'bare'], slot, publication: slot };
+    const { config } = decodeConfig(sourceConfig, settings, { dir: '/' });
+    const look = async () => (await checkSource(config as SourceSettings, kitContext())).filter(({ ok }) => !ok);
+    const found = await look();
+    expect(found.map(({ name }) => name)).toEqual(['tables', 'replication', 'replica identity', 'publication']);
+    expect(found[1]!.fix).toBe(`alter role "${role}" replication`);
+    expect(found[2]!.message).toContain('alter table "public"."bare" replica identity full');
+    await db.query(`alter role "${role}" replication; alter table bare replica identity full;
+      grant select on o, bare to ${role}`);
+    const [left] = await look();
+    expect(left!.name).toBe('publication');
+    await db.query(`create publication ${slot} for table o, bare`);
+    expect(await look()).toEqual([]);
+  });
+});
+
+/** Passes bytes on until it is told to stall; then it keeps them. */
+async function stallingProxy(to: number) {
+  const sockets = new Set<Socket>();
+  let stalled = false;
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (bytes) => {
+        if (!stalled) into.write(bytes);
+      });
+      from.on('error', () => undefined);
+      from.on('close', () => into.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    stall() {
+      stalled = true;
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

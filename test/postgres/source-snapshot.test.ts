@@ -1,0 +1,296 @@
+// Snapshots while others write: nothing goes back, nothing is lost, no ghost stays and nothing that is alive is deleted; what cannot be
+// read is parked alone. The target is a model that does to the letter what a keyed sink does, with its state tied to the checkpoint.
+
+import type { SourceRequest } from 'sluice/sdk';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../cli.ts';
+import { type PostgresDatabase, type PostgresServer, postgresVersions, startPostgres } from '../services/postgres.ts';
+import { count, type Read, readUntil, type SourceBench, settled, sourceBench, startReading } from './source-bench.ts';
+import { dice, newTarget, writer } from './source-target.ts';
+
+describe.each(postgresVersions())('PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  let db: PostgresDatabase;
+  let at: SourceBench;
+  let slot: string;
+  beforeAll(async () => {
+    server = await startPostgres(version);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    db = await server.database();
+    at = sourceBench(db);
+    slot = `sluice_${db.name}`;
+  });
+
+  /** Slot and publication are there, so that every row is read in chunks. */
+  async function publish(tables: string): Promise<void> {
+    await db.query(`create publication ${slot} for table ${tables}`);
+    await db.query(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+  }
+
+  test('four writers, key changes, large values, restarts and repeated snapshots: the target equals the source', async () => {
+    await db.query(`create table o (id bigint primary key, uid int not null, v int not null, big text);
+      alter table o alter big set storage external;
+      insert into o select i, i, 0, repeat(md5(i::text), 150) from generate_series(1, 3000) i; analyze o`);
+    await publish('o');
+    const target = newTarget();
+    for (let id = 0; id < 4000; id += 40) target.plant({ id: String(id), uid: -id, v: 0, big: 'a ghost' });
+    const writers = await Promise.all([0, 1, 2, 3].map((n) => writer(db, n)));
+    const random = dice(7);
+    let number = 0;
+    let kills = 0;
+    for (let round = 0; round < 14; round++) {
+      const source = at.source();
+      await using reading = startReading(source, target.position);
+      const enough = 1 + Math.floor(random() * 25);
+      let asked = false;
+      let seen = 0;
+      await reading.until(({ items }) => {
+        for (; seen < items.length; seen++) target.take(items[seen]!.batch, items[seen]!.position);
+        if (round % 4 === 3 && !asked && items.length > 2) {
+          asked = true;
+          number++;
+          void source.control!({ number, type: 'snapshot', table: 'o' });
+        }
+        return items.length > enough;
+      });
+      target.crash();
+      kills++;
+    }
+    await Promise.all(writers.map((one) => one.stop()));
+    const source = at.source();
+    await using reading = startReading(source, target.position);
+    let seen = 0;
+    await reading.until(({ items }) => items.length > 0);
+    await source.control!({ number: ++number, type: 'snapshot' });
+    const [end] = await db.query('select pg_current_wal_insert_lsn() as lsn');
+    await reading.until((read) => {
+      for (; seen < read.items.length; seen++) target.take(read.items[seen]!.batch, read.items[seen]!.position);
+      const taken = read.items.some((item) => item.taken === number);
+      return taken && settled(read) && lsn(read.position!.lsn) >= lsn(end!['lsn']!);
+    });
+    const rows = await db.query('select id::text, uid, v, big from o order by id');
+    const expected = rows.map((row) => ({
+      id: row['id'],
+      uid: Number(row['uid']),
+      v: Number(row['v']),
+      big: row['big'],
+    }));
+    expect(target.rows()).toEqual(expected);
+    expect(kills).toBe(14);
+    expect(target.backwards).toEqual([]);
+    expect(target.changes).toBeGreaterThan(1000);
+  }, 120_000);
+
+  test('a commit that others do not see yet does not let its row go back', async () => {
+    await db.query('create table o (id int primary key, v int); insert into o values (1, 1), (2, 1)');
+    await publish('o');
+    const source = at.source({ snapshot: 'never' });
+    await using reading = startReading(source);
+    const waiting = await db.client();
+    const free = await db.client();
+    await free.query('set synchronous_commit = local');
+    await free.query(`alter system set synchronous_standby_names = 'nobody'`);
+    await free.query('select pg_reload_conf()');
+    await until('commits wait for a standby', async () => {
+      const { rows } = await free.query('show synchronous_standby_names');
+      return rows[0].synchronous_standby_names === 'nobody';
+    });
+    const stuck = waiting.query('update o set v = 2 where id = 1');
+    await reading.until(count(1)); // in the log, and streamed
+    expect(reading.read.lines).toEqual(['u public.o {"id":1} {"id":1,"v":2}']);
+    expect((await free.query('select v from o where id = 1')).rows[0].v).toBe('1'); // and nobody sees it
+    await source.control!({ number: 1, type: 'snapshot', table: 'o' });
+    await reading.until(({ items }) => items.some(({ taken }) => taken === 1));
+    const rest = reading.until(count(3));
+    await until('the chunk was tried in vain', async () => {
+      const { rows } = await free.query(
+        `select count(*) from pg_stat_activity where application_name = 'sluice ${db.name}' and query like '%rollback%'`,
+      );
+      return Number(rows[0].count) > 0;
+    });
+    expect(reading.read.lines.length).toBe(1);
+    await free.query(`alter system reset synchronous_standby_names`);
+    await free.query('select pg_reload_conf()');
+    await stuck;
+    expect((await rest).lines.slice(1).toSorted()).toEqual([
+      'r public.o {"id":1} {"id":1,"v":2}',
+      'r public.o {"id":2} {"id":2,"v":1}',
+    ]);
+  });
+
+  test('a repeated snapshot has ids of its own, a condition leaves out rows and says nothing about those that are gone', async () => {
+    await db.query(
+      'create table o (id int primary key, v int); insert into o select i, i from generate_series(1, 9) i',
+    );
+    const source = at.source();
+    await using reading = startReading(source);
+    const first = idsOf((await reading.until(settled)).batches);
+    await source.control!({ number: 1, type: 'snapshot', table: 'public.o' });
+    await reading.until((read) => settled(read) && read.lines.length === 18);
+    expect(idsOf(reading.read.batches).filter((id) => first.includes(id)).length).toBe(9);
+    expect(reading.read.batches.flatMap((batch) => batch.ranges ?? []).at(-1)).toEqual({
+      table: 'public.o',
+      from: null,
+      to: null,
+      keep: Array.from({ length: 9 }, (_, i) => [i + 1]),
+    });
+    const before = reading.read.batches.length;
+    await source.control!({ number: 2, type: 'snapshot', table: 'o', where: 'v > 7' });
+    await reading.until((read) => settled(read) && read.lines.length === 20);
+    expect(reading.read.lines.slice(18)).toEqual([
+      'r public.o {"id":8} {"id":8,"v":8}',
+      'r public.o {"id":9} {"id":9,"v":9}',
+    ]);
+    expect(reading.read.batches.slice(before).flatMap((batch) => batch.ranges ?? [])).toEqual([]);
+    expect(reading.read.items.map(({ taken }) => taken).filter((n) => n !== undefined)).toEqual([1, 2]);
+    const wrong = [
+      { number: 3, type: 'snapshot', table: 'nope' },
+      { number: 3, type: 'snapshot', table: 'o', where: 'no_column = 1' },
+      { number: 3, type: 'resume', table: 'o' },
+    ] as const satisfies SourceRequest[];
+    for (const request of wrong) {
+      await expect(source.control!(request)).rejects.toMatchObject({ code: 'E_REQUEST_FAILED' });
+    }
+  });
+
+  test('an emptied table says so in a range, and texts are read in the order of their bytes', async () => {
+    await db.query(`create table e (id int primary key); create table t (k text collate "en-x-icu", n bigint, primary key (k, n));
+      insert into t values ('b', 1), ('B', 2), ('ä', 3), ('a', 10), ('a', 9)`);
+    const { batches, lines } = await readUntil(at.source(), null, settled);
+    const ranges = batches.flatMap((batch) => batch.ranges ?? []);
+    expect(ranges.find(({ table }) => table === 'public.e')).toEqual({
+      table: 'public.e',
+      from: null,
+      to: null,
+      keep: [],
+    });
+    expect(lines.map((line) => line.split(' ')[2])).toEqual([
+      '{"k":"B","n":"2"}',
+      '{"k":"a","n":"9"}',
+      '{"k":"a","n":"10"}',
+      '{"k":"b","n":"1"}',
+      '{"k":"ä","n":"3"}',
+    ]);
+  });
+
+  test('a table that cannot be read is parked with its reason, the others go on, and resumed it begins with its rows', async () => {
+    await db.query(`create table bare (id int); create table o (id int primary key); create table secret (id int primary key);
+      insert into bare values (1); insert into o values (1); insert into secret values (1)`);
+    await publish('o, secret');
+    const role = `${slot}_r`;
+    await db.query(`create role ${role} login replication password 'x'; grant select on o, bare to ${role}`);
+    const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
+    const config = { connection_string: url, create: false };
+    const source = at.source(config);
+    await using reading = startReading(source);
+    await reading.until(settled);
+    expect(reading.read.lines).toEqual(['r public.o {"id":1} {"id":1}']);
+    const parked = reading.read.items.findLast((item) => item.parked !== undefined)!.parked!;
+    expect(parked.map(({ table }) => table)).toEqual(['public.bare', 'public.secret']);
+    expect(parked[0]!.reason).toMatch(/no primary key.*add primary key/);
+    expect(parked[1]!.reason).toMatch(/permission denied/);
+    await db.query('insert into secret values (2); insert into o values (2)');
+    await reading.until(count(2));
+    expect(reading.read.lines[1]).toBe('c public.o {"id":2} {"id":2}');
+    await expect(source.control!({ number: 1, type: 'resume', table: 'bare' })).rejects.toMatchObject({
+      code: 'E_REQUEST_FAILED',
+    });
+    await db.query(`grant select on secret to ${role}`);
+    await source.control!({ number: 2, type: 'resume', table: 'secret' });
+    await reading.until((read) => settled(read) && read.lines.length === 4);
+    expect(reading.read.lines.slice(2)).toEqual([
+      'r public.secret {"id":1} {"id":1}',
+      'r public.secret {"id":2} {"id":2}',
+    ]);
+    expect(reading.read.items.findLast((item) => item.parked !== undefined)!.parked!.map(({ table }) => table)).toEqual(
+      ['public.bare'],
+    );
+    await source.control!({ number: 3, type: 'park', table: 'secret', reason: 'too many rejects' });
+    await reading.until(({ items }) => items.some(({ taken }) => taken === 3));
+    await db.query('insert into secret values (3); insert into o values (3)');
+    await reading.until(count(5));
+    expect(reading.read.lines[4]).toBe('c public.o {"id":3} {"id":3}');
+    // and a restart keeps it parked
+    const { position } = reading.read;
+    await reading[Symbol.asyncDispose]();
+    await db.query('insert into secret values (4); insert into o values (4)');
+    const next = await readUntil(at.source(config), position, count(1));
+    expect(next.lines).toEqual(['c public.o {"id":4} {"id":4}']);
+    expect(next.position!.parked!.map(({ table }) => table)).toEqual(['public.bare', 'public.secret']);
+  });
+
+  test('a table that is made anew, or taken out of the publication, or new, is noticed and read whole', async () => {
+    await db.query('create schema s; create table s.o (id int primary key); insert into s.o values (1)');
+    const source = at.source({ tables: ['s.*'], heartbeat: '100ms' });
+    await using reading = startReading(source);
+    await reading.until(settled);
+    await db.query('drop table s.o; create table s.o (id int primary key, n int); insert into s.o values (2, 2)');
+    await reading.until((read) => settled(read) && read.lines.length >= 2);
+    expect(reading.read.lines[1]).toBe('r s.o {"id":2} {"id":2,"n":2}');
+    await db.query('create table s.p (id int primary key); insert into s.p values (3)');
+    await reading.until((read) => settled(read) && read.lines.length >= 3);
+    expect(reading.read.lines[2]).toBe('r s.p {"id":3} {"id":3}');
+    await db.query(`alter publication ${slot} drop table s.p; insert into s.p values (4)`);
+    await reading.until((read) => settled(read) && read.lines.length >= 5);
+    expect(reading.read.lines.slice(3)).toEqual(['r s.p {"id":3} {"id":3}', 'r s.p {"id":4} {"id":4}']);
+    // and while nobody looks
+    const { position } = reading.read;
+    await reading[Symbol.asyncDispose]();
+    await db.query('drop table s.o; create table s.o (id int primary key); insert into s.o values (5)');
+    const next = await readUntil(
+      at.source({ tables: ['s.*'] }),
+      position,
+      (read) => settled(read) && read.lines.length > 0,
+    );
+    expect(next.lines).toEqual(['r s.o {"id":5} {"id":5}']);
+  });
+
+  test('rows of a small table without a key come with a new slot, and it is parked where they would need an order', async () => {
+    await db.query('create table k (v int); alter table k replica identity full; insert into k values (1), (1)');
+    const source = at.source();
+    await using reading = startReading(source);
+    await reading.until(settled);
+    expect(reading.read.lines).toEqual(['r public.k null {"v":1}', 'r public.k null {"v":1}']);
+    await db.query('insert into k values (2); update k set v = 3 where v = 2');
+    await reading.until(count(4));
+    expect(reading.read.lines.slice(2)).toEqual(['c public.k null {"v":2}', 'u public.k null {"v":3}']);
+    await source.control!({ number: 1, type: 'snapshot', table: 'k' });
+    await reading.until(({ items }) => items.some(({ parked }) => parked !== undefined && parked.length > 0));
+    expect(reading.read.items.at(-1)!.parked![0]!.reason).toMatch(/no primary key/);
+  });
+
+  test('a tap gives rows and changes, and leaves nothing at the server', async () => {
+    await db.query('create table o (id int primary key); insert into o values (1)');
+    const before = await readUntil(at.source({}, { tap: true }), null, () => false); // no publication: rows only
+    expect(before.lines).toEqual(['r public.o {"id":1} {"id":1}']);
+    await db.query(`create publication ${slot} for table o`);
+    {
+      await using reading = startReading(at.source({}, { tap: true }), null);
+      await reading.until(settled);
+      await db.query('insert into o values (2)');
+      expect((await reading.until(count(2))).lines).toEqual([
+        'r public.o {"id":1} {"id":1}',
+        'c public.o {"id":2} {"id":2}',
+      ]);
+    }
+    await until('its slot is gone', async () => {
+      const slots = await db.query(`select slot_name from pg_replication_slots where database = '${db.name}'`);
+      return slots.length === 0;
+    });
+  });
+});
+
+function lsn(text: string): bigint {
+  return BigInt(
+    `0x${text
+      .split('/')
+      .map((part) => part.padStart(8, '0'))
+      .join('')}`,
+  );
+}
+
+function idsOf(batches: Read['batches']): string[] {
+  return batches.flatMap((batch) => Array.from({ length: batch.length }, (_, i) => batch.id(i)));
+}
