@@ -128,7 +128,7 @@ describe.skipIf(chromiumPath === null)('the looks of the page', () => {
     await page.reload();
     await untilSums(page, '10 ok');
     expect(await ground()).toBe('rgb(20, 24, 28)');
-    expect(await page.locator('[aria-live=polite]').innerText()).toMatch(
+    expect(await page.locator('p.heard[role=status]').innerText()).toMatch(
       /^10 ok, 1 filtered, 1 failed\. E_TRANSFORM_RUNTIME at line 8, column 28/,
     );
     expect(await page.getByRole('main').count()).toBe(1);

@@ -11,9 +11,9 @@ const frame = EditorView.theme({
     backgroundColor: 'var(--ground)',
     color: 'var(--text)',
     fontSize: 'var(--code-size)',
-    isolation: 'isolate',
   },
-  '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-2px' },
+  // app.css draws the frame of the focus over the whole editor, gutters too
+  '&.cm-focused': { outline: 'none' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5' },
   '.cm-content': { caretColor: 'var(--text)', padding: '6px 0' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },

@@ -8,7 +8,7 @@ export function StatusLine({ frame }: { readonly frame: Frame }) {
   const { run, session } = state;
   const memory = [...run.results.values()].reduce((most, one) => Math.max(most, one.memory ?? 0), 0);
   const ran =
-    run.ms === null
+    run.ms === null || run.problem !== null
       ? ''
       : `${run.results.size} event${run.results.size === 1 ? '' : 's'} in ${duration(run.ms.run)}, loaded in ${duration(run.ms.compile)}`;
   return (
