@@ -50,6 +50,8 @@ async function start(): Promise<void> {
   // a new link or token pasted into the address of this tab
   window.addEventListener('hashchange', () => location.reload());
   window.addEventListener('pagehide', () => work.close());
+  // back from the browser's cache, with everything closed
+  window.addEventListener('pageshow', (event) => event.persisted && location.reload());
   const app = document.getElementById('app')!;
   app.replaceChildren();
   render(<App store={store} work={work} act={act} nonce={nonce} mac={mac} />, app);

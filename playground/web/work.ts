@@ -418,7 +418,7 @@ export function createWork(store: Store, api: Api, tab: string) {
     exportManifest: () => doing('export', openExport),
     writeManifest: () =>
       doing('write', async () => {
-        const { stream, chain, preview } = store.get();
+        const { stream, chain, preview, at } = store.get();
         if (preview === null) return;
         try {
           const answer = await api.call('writeManifest', {
@@ -430,6 +430,7 @@ export function createWork(store: Store, api: Api, tab: string) {
           shelf.keepDrafts(stream, {});
           store.send({ type: 'stream', stream, drafts: {} });
           store.send({ type: 'session', session });
+          store.send({ type: 'step', at });
           await listEvents();
           say(`Wrote ${answer.files.join(', ')}.`);
         } catch (error) {
