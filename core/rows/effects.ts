@@ -3,36 +3,103 @@
 // earlier ones gave; after a delete nothing of the old row is kept. Pure.
 
 import { canonical, type Row } from '../values.ts';
-import type { Step } from './steps.ts';
+import { cellSet, type RowSet, rowSet } from './row-set.ts';
+import type { CellRow, Step } from './steps.ts';
 
 export interface Effects {
   /** Before the puts: rows that go, and rows that come back anew. */
   readonly deletes: readonly Row[];
   /** Groups of rows with the same columns, in the order in which their first rows came. */
-  readonly puts: readonly { readonly names: readonly string[]; readonly rows: readonly Row[] }[];
+  readonly puts: readonly RowSet[];
 }
+
+interface Effect {
+  readonly key: Row;
+  /** null: the row goes. */
+  image: Image | null;
+  readonly anew: boolean;
+}
+
+/** `partial` as a step has it: once there was a whole row, what is added to it makes a whole row. */
+type Image = { readonly partial: boolean } & (
+  | { readonly row: Row; readonly cells: null }
+  | { readonly row: null; readonly cells: CellRow }
+);
 
 /** Of `put` and `delete` steps. */
 export function effectsOf(steps: readonly Step[]): Effects {
-  const byKey = new Map<string, { key: Row; row: Row | null; anew: boolean }>();
-  for (const { act, key, row } of steps) {
-    const text = canonical(key!);
+  const byKey = new Map<string, Effect>();
+  for (const step of steps) {
+    const key = step.key!;
+    const text = canonical(key);
     const known = byKey.get(text);
-    if (act === 'delete') byKey.set(text, { key: key!, row: null, anew: false });
-    else if (known === undefined) byKey.set(text, { key: key!, row, anew: false });
-    else if (known.row === null) byKey.set(text, { key: key!, row, anew: true });
-    else known.row = { ...known.row, ...row };
+    if (step.act === 'delete') byKey.set(text, { key, image: null, anew: false });
+    else if (known === undefined) byKey.set(text, { key, image: imageOf(step), anew: false });
+    else if (known.image === null) byKey.set(text, { key, image: imageOf(step), anew: true });
+    else known.image = merged(known.image, step);
   }
   const deletes: Row[] = [];
-  const groups = new Map<string, { names: readonly string[]; rows: Row[] }>();
-  for (const { key, row, anew } of byKey.values()) {
-    if (row === null || anew) deletes.push(key);
-    if (row === null) continue;
-    const names = Object.keys(row);
-    const text = names.join('\u0000');
-    const group = groups.get(text);
-    if (group === undefined) groups.set(text, { names, rows: [row] });
-    else group.rows.push(row);
+  const groups = new Map<string, Group>();
+  for (const { key, image, anew } of byKey.values()) {
+    if (image === null || anew) deletes.push(key);
+    if (image !== null) addTo(groups, image);
   }
-  return { deletes, puts: [...groups.values()] };
+  return { deletes, puts: [...groups.values()].map(setOf) };
+}
+
+function imageOf(step: Step): Image {
+  const { cells, partial } = step; // not `row`, which would be made of them
+  return cells === null ? { row: step.row!, cells, partial } : { row: null, cells, partial };
+}
+
+function merged(earlier: Image, step: Step): Image {
+  const partial = earlier.partial && step.partial;
+  if (earlier.cells !== null && step.cells?.columns === earlier.cells.columns) {
+    const before = earlier.cells.texts;
+    const texts = step.cells.texts.map((text, i) => (text === undefined ? before[i] : text));
+    return { row: null, cells: { columns: step.cells.columns, texts }, partial };
+  }
+  const before = earlier.cells === null ? earlier.row : setOf(groupOfCells(earlier.cells, partial)).rows()[0]!;
+  return { row: { ...before, ...step.row }, cells: null, partial };
+}
+
+type Group = { readonly partial: boolean } & (
+  | { readonly names: readonly string[]; readonly rows: Row[] }
+  | { readonly cells: CellRow; readonly texts: CellRow['texts'][] }
+);
+
+function addTo(groups: Map<string, Group>, image: Image): void {
+  const { partial } = image;
+  if (image.cells === null) {
+    const names = Object.keys(image.row);
+    const text = `${partial}\u0000${names.join('\u0000')}`;
+    const group = groups.get(text);
+    if (group !== undefined && 'rows' in group) group.rows.push(image.row);
+    else groups.set(text, { names, rows: [image.row], partial });
+    return;
+  }
+  // which columns are there, as a text that no names can be
+  let text = `${partial}\u0000\u0000`;
+  const { texts } = image.cells;
+  for (let i = 0; i < texts.length; i++) if (texts[i] === undefined) text += `${i},`;
+  const group = groups.get(text);
+  if (group !== undefined && 'cells' in group && group.cells.columns === image.cells.columns) group.texts.push(texts);
+  else groups.set(group === undefined ? text : `${text}${groups.size}`, groupOfCells(image.cells, partial));
+}
+
+function groupOfCells(cells: CellRow, partial: boolean): Extract<Group, { readonly cells: CellRow }> {
+  return { cells, texts: [cells.texts], partial };
+}
+
+function setOf(group: Group): RowSet {
+  if ('rows' in group) return rowSet(group.names, group.rows, group.partial);
+  const { columns, texts } = group.cells;
+  const at = columns.flatMap((_, i) => (texts[i] === undefined ? [] : [i]));
+  return cellSet(
+    at.map((i) => columns[i]!.name),
+    at.map((i) => columns[i]!.type),
+    at,
+    group.texts,
+    group.partial,
+  );
 }

@@ -3,7 +3,7 @@
 
 import { parseRow } from '../batch.ts';
 import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
-import type { EventBatch } from '../event.ts';
+import type { Column, EventBatch } from '../event.ts';
 import { type KeySpec, sinkKey } from '../sink-key.ts';
 import type { Row } from '../values.ts';
 import { brokenText } from './texts.ts';
@@ -19,6 +19,16 @@ export interface Step {
   readonly row: Row | null;
   /** The row as it was: what finds a row without a key. */
   readonly before: Row | null;
+  /** Of a `put`: the row as the source's own texts, where nobody has changed it. `row` is then made when it is asked for. */
+  readonly cells: CellRow | null;
+  /** Columns that did not change are not in the row (`source.unchanged`): it says nothing of a row that is not there. */
+  readonly partial: boolean;
+}
+
+export interface CellRow {
+  readonly columns: readonly Column[];
+  /** One for each column; undefined: absent. */
+  readonly texts: readonly (string | null | undefined)[];
 }
 
 /** Why an event can never be written. */
@@ -45,9 +55,11 @@ const refusal = (refused: SluiceError, holds: boolean): Refusal => ({ refused, h
 function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   const op = batch.op(i);
   const id = batch.id(i);
-  const step = { index: i, key: null, oldKey: null, row: null, before: null } as const;
+  const step = { index: i, key: null, oldKey: null, row: null, before: null, cells: null, partial: false } as const;
   if (op === 't') return { ...step, act: 'truncate' };
   if (op === 's') return { ...step, act: 'schema', row: parseRow(batch.after(i), id) };
+  const put = spec === undefined && op !== 'd' && op !== 'm' ? putOfCells(batch, i) : null;
+  if (put !== null) return put;
   const row = parseRow(batch.after(i), id);
   const found = sinkKey(batch, i, spec, op === 'd' ? undefined : row);
   if (isSluiceError(found)) return refusal(found, batch.key(i) !== null);
@@ -66,7 +78,28 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   if (op === 'd') return { ...step, act: 'delete', key };
   // Only a map gives columns that are not in the row; otherwise they are, and the row is not copied.
   const whole = spec === undefined || Array.isArray(spec) ? row : { ...row, ...key };
-  return { ...step, act: oldKey === null ? 'put' : 'move', key, oldKey, row: whole };
+  const partial = op === 'u' && batch.head(i).includes('"unchanged":["');
+  return { ...step, act: oldKey === null ? 'put' : 'move', key, oldKey, row: whole, partial };
+}
+
+/** A row whose cells nobody has touched, under the key that it has at the source; null: look at it closely. */
+function putOfCells(batch: EventBatch, i: number): Step | null {
+  const texts = batch.cells?.(i) ?? null;
+  const key = texts === null ? null : batch.key(i);
+  if (texts === null || key === null || unfitKey(key) !== null || batch.oldKey(i) !== null) return null;
+  const columns = batch.columns(batch.table(i));
+  return {
+    index: i,
+    act: 'put',
+    key,
+    oldKey: null,
+    before: null,
+    cells: { columns, texts },
+    partial: batch.op(i) === 'u' && texts.includes(undefined),
+    get row() {
+      return parseRow(batch.after(i), batch.id(i));
+    },
+  };
 }
 
 /** Why no row can have this key here; the same whatever the table looks like, and whether it is there. */

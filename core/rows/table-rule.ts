@@ -34,15 +34,24 @@ export function tableRule(setting: TableSetting): (batch: EventBatch, i: number)
   };
 }
 
-/** The target table of a snapshot's range: that of the events of its table, or, where the batch has none, what the rule makes of its name. */
-export function tableOfRange(
-  batch: EventBatch,
-  range: SnapshotRange,
-  tableOf: (batch: EventBatch, i: number) => string,
-): string {
-  for (let i = 0; i < batch.length; i++) if (batch.table(i) === range.table) return tableOf(batch, i);
-  const own = range.table.slice(range.table.indexOf('.') + 1);
-  const source = { plugin: '', stream: '', db: '', table: own, snapshot: true, ts_ms: 0 };
-  const like = { table: () => range.table, head: () => JSON.stringify({ source }) };
-  return tableOf(like as unknown as EventBatch, 0);
+/**
+ * The target table of a snapshot's range. null: other source tables may be written to it too, so what this one does not have says
+ * nothing of it.
+ */
+export function tableOfRange(setting: TableSetting, batch: EventBatch, range: SnapshotRange): string | null {
+  if (typeof setting === 'string') return null;
+  const own = ownName(batch, range.table);
+  const target = setting?.[range.table] ?? setting?.[own] ?? own;
+  const shares = Object.entries(setting ?? {}).some(
+    ([source, other]) => other === target && source !== range.table && source !== own,
+  );
+  return shares ? null : target;
+}
+
+/** A table's name without its schema: that of an event, where the batch has one. */
+function ownName(batch: EventBatch, table: string): string {
+  for (let i = 0; i < batch.length; i++) {
+    if (batch.table(i) === table) return (JSON.parse(batch.head(i)) as { source: { table: string } }).source.table;
+  }
+  return table.slice(table.indexOf('.') + 1);
 }

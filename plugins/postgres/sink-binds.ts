@@ -3,7 +3,7 @@
 // word (a fraction that is rounded to the column's scale, a time of day that a date drops, spaces that varchar cuts off, an
 // offset that `timestamp` ignores), the event is rejected with the column's name. What the server refuses itself is left to it.
 
-import { brokenText, type ColumnType, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { brokenText, type ColumnType, cellValue, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 import type { TargetColumn } from './sink-types.ts';
 
 /** The value does not fit the column. */
@@ -24,6 +24,18 @@ export function bind(column: TargetColumn, kind: ColumnType, value: Json | undef
   if (column.element !== null) return Array.isArray(value) ? arrayText(column, kind, value) : textFor(column, value);
   return scalar(column.base, column.modifier, kind, value);
 }
+
+/** The same of a cell: the text of a value at the source, of the kind of its column there. */
+export function bindCell(column: TargetColumn, kind: ColumnType, type: ColumnType, text: string | null): Bound {
+  if (text === null) return null;
+  const { base, element } = column;
+  if (type === 'jsonb' && (base === 'jsonb' || base === 'json')) return text; // as it is, with all its digits
+  const json = type === 'int' || type === 'float' || type === 'bool' || type === 'jsonb';
+  const number = json && type !== 'bool' && type !== 'jsonb' && NUMBERS.has(base) && element === null;
+  return bind(column, kind, json && !number ? cellValue(type, text) : text);
+}
+
+const NUMBERS = new Set(['int2', 'int4', 'int8', 'float4', 'float8', 'numeric']);
 
 function scalar(base: string, modifier: readonly number[], kind: ColumnType, value: Json): Bound {
   switch (base) {

@@ -1,10 +1,9 @@
 // Rows of a snapshot into a table that has none of them: COPY straight into it, without looking for conflicts.
 // When a row is in the way (somebody wrote it before), everything of the COPY is undone and the caller upserts instead.
 
-import { isSluiceError, type Row } from 'sluice/sdk';
-import { bind, UNFIT, unfitValue } from './sink-binds.ts';
+import { isSluiceError, type RowSet } from 'sluice/sdk';
 import { faultOf } from './sink-faults.ts';
-import { kindOf, nameList, type Place, writable } from './sink-statements.ts';
+import { nameList, type Place, textAt, writable } from './sink-statements.ts';
 
 /** Fewer rows are not worth a statement of their own. */
 export const LEAST_ROWS = 200;
@@ -12,16 +11,15 @@ export const LEAST_ROWS = 200;
 const PIECE = 1 << 16;
 
 /** False when a row is in the way or does not fit: nothing was written then. */
-export async function copyRows(place: Place, names: readonly string[], rows: readonly Row[]): Promise<boolean> {
+export async function copyRows(place: Place, set: RowSet): Promise<boolean> {
   const { session, target } = place;
-  const columns = writable(place, names);
-  const kinds = columns.map((column) => kindOf(place, column.name));
+  const columns = writable(place, set.names);
+  const at = textAt(place, columns, set);
   function* lines(): Generator<string> {
     let piece = '';
-    for (const row of rows) {
+    for (let r = 0; r < set.length; r++) {
       for (let c = 0; c < columns.length; c++) {
-        const text = bind(columns[c]!, kinds[c]!, row[columns[c]!.name]);
-        if (text === UNFIT) throw unfitValue(target.name, columns[c]!, row[columns[c]!.name]);
+        const text = at(r, c);
         piece += `${c === 0 ? '' : '\t'}${text === null ? '\\N' : escaped(text)}`;
       }
       piece += '\n';

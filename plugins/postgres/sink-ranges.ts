@@ -1,6 +1,6 @@
 // A snapshot that is repeated says what it has seen in which range of keys: what lies there and was not seen is no more.
-// Deletes only by the source's own key: where the sink writes by another one, or cannot compare as the source does, nothing is
-// deleted and the log says so.
+// Deletes only by the source's own key: where the sink writes by another one, cannot compare as the source does, or writes
+// several source tables into one, nothing is deleted and the log says so.
 
 import { type ColumnType, type Json, type Logger, type SnapshotRange, tableOfRange } from 'sluice/sdk';
 import { quoted } from './connection.ts';
@@ -16,14 +16,14 @@ const TEXTS = new Set(['text', 'varchar', 'uuid']);
 /** In the caller's transaction, before the events of the batch: what they bring is in `keep`. */
 export async function deleteRanges(scope: Scope, log: Logger): Promise<void> {
   for (const range of scope.batch.ranges ?? []) {
-    const name = tableOfRange(scope.batch, range, scope.settings.tableOf);
-    const target = await known(scope, name);
-    if (target === null) continue;
-    const columns = keyOf(scope, range, target);
-    if (columns === null) {
+    const name = tableOfRange(scope.settings.table, scope.batch, range);
+    const target = name === null ? null : await known(scope, name);
+    if (name !== null && target === null) continue;
+    const columns = target === null ? null : keyOf(scope, range, target);
+    if (target === null || columns === null) {
       log.warn(
         { table: range.table },
-        'rows that were deleted meanwhile may stay: the table is written by another key',
+        'rows that were deleted meanwhile may stay: the table is written by another key, or by several tables',
       );
       continue;
     }

@@ -3,9 +3,9 @@
 // byte by byte, is not written again (DELIVERY.md, section 2.8); only the columns that a row has are updated. Everything runs in
 // the caller's transaction.
 
-import type { ColumnType, Row } from 'sluice/sdk';
+import { type ColumnType, type Row, type RowSet, rowSet } from 'sluice/sdk';
 import { quoted } from './connection.ts';
-import { bind, textArray, UNFIT, unfitValue } from './sink-binds.ts';
+import { type Bound, bind, bindCell, textArray, UNFIT, unfitValue } from './sink-binds.ts';
 import { noColumn, noUniqueKey } from './sink-make.ts';
 import type { Session } from './sink-session.ts';
 import type { SourceColumns, Target } from './sink-target.ts';
@@ -22,22 +22,19 @@ export interface Place {
   readonly kinds: Readonly<Record<string, ColumnType>>;
 }
 
-/** Rows that have the same columns; no two of one key. */
-export async function upsert(
-  place: Place,
-  names: readonly string[],
-  rows: readonly Row[],
-  key: readonly string[],
-): Promise<void> {
+/** No two rows of one key. Of a row of which not all is known only what is there is updated, as PostgreSQL's own replication does. */
+export async function upsert(place: Place, set: RowSet, key: readonly string[]): Promise<void> {
   const { target } = place;
   if (!target.isUnique(key)) throw noUniqueKey(target.name, key);
-  const columns = writable(place, names);
+  const columns = writable(place, set.names);
   const others = columns.filter((column) => !key.includes(column.name));
-  const has = new Set(names);
+  const has = new Set(set.names);
   // the server asks for what no row may lack before it looks whether there is a row to update
-  const partial = [...target.columns.values()].some((column) => column.required && !has.has(column.name));
-  for (const part of partsOf(place, columns, rows)) {
-    if (partial) {
+  const incomplete = [...target.columns.values()].some((column) => column.required && !has.has(column.name));
+  for (const part of partsOf(place, columns, set)) {
+    if (set.partial) {
+      if (others.length > 0) await place.session.query(updateSql(target, columns, others, key), part);
+    } else if (incomplete) {
       if (others.length > 0) await place.session.query(updateSql(target, columns, others, key), part);
       await place.session.query(insertSql(target, columns, whereMissing(target, key), ' on conflict do nothing'), part);
     } else {
@@ -46,17 +43,17 @@ export async function upsert(
   }
 }
 
-export async function append(place: Place, names: readonly string[], rows: readonly Row[]): Promise<void> {
-  const columns = writable(place, names);
+export async function append(place: Place, set: RowSet): Promise<void> {
+  const columns = writable(place, set.names);
   const sql = insertSql(place.target, columns, '', '');
-  for (const part of partsOf(place, columns, rows)) await place.session.query(sql, part);
+  for (const part of partsOf(place, columns, set)) await place.session.query(sql, part);
 }
 
 export async function deleteKeys(place: Place, key: readonly string[], rows: readonly Row[]): Promise<void> {
   const { target } = place;
   const columns = columnsOf(place, key);
   const sql = `delete from ${target.sql} t using ${unnested(columns)} where ${sameKey(key, 't', 'u')}`;
-  for (const part of partsOf(place, columns, rows)) await place.session.query(sql, part);
+  for (const part of partsOf(place, columns, rowSet(key, rows))) await place.session.query(sql, part);
 }
 
 /** Moves a row to another key. Returns false when no row has the old key: then nothing was done. */
@@ -134,37 +131,56 @@ function columnsOf({ target }: Place, names: readonly string[]): TargetColumn[] 
 }
 
 /** One text for each column. @throws SluiceError when a value does not fit */
-export function textsOf(place: Place, columns: readonly TargetColumn[], row: Row): (string | null)[] {
-  return columns.map((column) => {
-    const text = bind(column, kindOf(place, column.name), row[column.name]);
-    if (text === UNFIT) throw unfitValue(place.target.name, column, row[column.name]);
-    return text;
-  });
+function textsOf(place: Place, columns: readonly TargetColumn[], row: Row): (string | null)[] {
+  return columns.map((column) => fit(place, column, bind(column, kindOf(place, column.name), row[column.name]), row));
 }
 
-export function kindOf({ kinds, source }: Pick<Place, 'kinds' | 'source'>, name: string): ColumnType {
+function kindOf({ kinds, source }: Pick<Place, 'kinds' | 'source'>, name: string): ColumnType {
   return kinds[name] ?? source.columns.find((column) => column.name === name)?.type ?? 'any';
 }
 
-// The parameters of one statement for each part of the rows: an array of texts for each column.
-function* partsOf(place: Place, columns: readonly TargetColumn[], rows: readonly Row[]): Generator<string[]> {
+/** The text of row r for column c of `columns`. @throws SluiceError when the value does not fit */
+export function textAt(
+  place: Place,
+  columns: readonly TargetColumn[],
+  set: RowSet,
+): (r: number, c: number) => string | null {
   const kinds = columns.map((column) => kindOf(place, column.name));
-  for (let from = 0; from < rows.length; ) {
+  const { cells } = set;
+  if (cells === null) {
+    const rows = set.rows();
+    return (r, c) => fit(place, columns[c]!, bind(columns[c]!, kinds[c]!, rows[r]![columns[c]!.name]), rows[r]!);
+  }
+  const at = columns.map((column) => set.names.indexOf(column.name));
+  return (r, c) => {
+    const text = cells.text(r, at[c]!);
+    const bound = bindCell(columns[c]!, kinds[c]!, cells.types[at[c]!]!, text);
+    if (bound === UNFIT) throw unfitValue(place.target.name, columns[c]!, text);
+    return bound;
+  };
+}
+
+function fit(place: Place, column: TargetColumn, bound: Bound, row: Row): string | null {
+  if (bound === UNFIT) throw unfitValue(place.target.name, column, row[column.name]);
+  return bound;
+}
+
+// The parameters of one statement for each part of the rows: an array of texts for each column.
+function* partsOf(place: Place, columns: readonly TargetColumn[], set: RowSet): Generator<string[]> {
+  const at = textAt(place, columns, set);
+  for (let from = 0; from < set.length; ) {
     const texts: (string | null)[][] = columns.map(() => []);
     let bytes = 0;
-    let i = from;
-    for (; i < rows.length && i < from + MAX_ROWS && bytes < MAX_BYTES; i++) {
-      const row = rows[i]!;
+    let r = from;
+    for (; r < set.length && r < from + MAX_ROWS && bytes < MAX_BYTES; r++) {
       for (let c = 0; c < columns.length; c++) {
-        const column = columns[c]!;
-        const text = bind(column, kinds[c]!, row[column.name]);
-        if (text === UNFIT) throw unfitValue(place.target.name, column, row[column.name]);
+        const text = at(r, c);
         texts[c]!.push(text);
         bytes += text === null ? 4 : text.length;
       }
     }
     yield texts.map(textArray);
-    from = i;
+    from = r;
   }
 }
 

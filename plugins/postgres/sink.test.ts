@@ -30,9 +30,9 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       // in a batch of its own too, where the column takes no null
       expect(await bench.write([{ op: 'u', after: { id: 1, n: 'c' }, unchanged: ['big'] }])).toBe('ok');
       expect(await bench.rows('select * from o where id = 1')).toEqual(['1,c,B']);
-      expect(await bench.write([{ op: 'u', after: { id: 9, n: 'c' }, unchanged: ['big'] }])).toBe(
-        'reject:E_SINK_REJECT',
-      );
+      // what is not known of a row that is not there cannot be made up: a snapshot brings it whole
+      expect(await bench.write([{ op: 'u', after: { id: 9, n: 'c' }, unchanged: ['big'] }])).toBe('ok');
+      expect(await bench.rows('select count(*) from o where id = 9')).toEqual(['0']);
     });
 
     test('that are there and equal are not written again, also of types that know no equality', async () => {
@@ -311,7 +311,9 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       await bench.write(rows(500)); // the same again: nothing is written
       expect(await bench.rows('select count(*) from seen')).toEqual(['500']);
       await bench.write([...rows(500).slice(0, 400), ...rows(700, 'y').slice(400)]);
-      expect(await bench.rows('select count(*), count(*) filter (where n like $$y%$$) from o')).toEqual(['700,300']);
+      expect(await bench.rows('select count(*) as n, count(*) filter (where n like $$y%$$) as y from o')).toEqual([
+        '700,300',
+      ]);
       expect(await bench.rows('select count(*) from seen')).toEqual(['800']);
     });
 

@@ -29,6 +29,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
     autoEvolve: config.auto_evolve,
     kinds: config.columns ?? {},
     key: config.key,
+    table: config.table,
     tableOf: tableRule(config.table),
     sqlOf: namesOf(config),
   };

@@ -1,7 +1,19 @@
 // Applies a run of steps of one table that belong together, in the caller's transaction and within its savepoint.
 // Makes and widens the table as far as the settings let it; what they forbid is thrown as the event's own error.
 
-import { type Column, type EventBatch, effectsOf, isRow, type Row, type RowTarget, type Step } from 'sluice/sdk';
+import {
+  type Column,
+  type Effects,
+  type EventBatch,
+  effectsOf,
+  isRow,
+  type Row,
+  type RowSet,
+  type RowTarget,
+  rowSet,
+  type Step,
+  type TableSetting,
+} from 'sluice/sdk';
 import type { Connection } from './driver.ts';
 import {
   append,
@@ -26,7 +38,10 @@ import {
   type TargetSettings,
 } from './target.ts';
 
-export interface WriteSettings extends TargetSettings, RowTarget {}
+export interface WriteSettings extends TargetSettings, RowTarget {
+  /** As the configuration has it. */
+  readonly table: TableSetting;
+}
 
 /** What is known of the target tables; forgotten whenever the database's schema may have changed. */
 export interface TargetCache {
@@ -52,35 +67,33 @@ export async function applyTogether(run: Scope, table: string, steps: readonly S
     const target = await known(run, table);
     return target === null ? undefined : truncate({ db, target, source });
   }
-  const rows = steps.flatMap((step) => (step.row === null ? [] : [step.row]));
   const key = first!.key === null ? [] : Object.keys(first!.key);
-  const target = await ready(run, table, rows, key, source);
+  const keyed = first!.act === 'put' || first!.act === 'delete';
+  const { deletes, puts }: Effects = keyed ? effectsOf(steps) : { deletes: [], puts: runsOf(steps) };
+  const target = await ready(run, table, puts, key, source);
   if (target === null) return; // nothing but deletes of a table that is not there
   const place: Place = { db, target, source };
+  const [only] = puts;
   switch (first!.act) {
     case 'append':
-      for (const { names, rows: some } of byColumns(rows)) await append(place, names, some);
+      for (const set of puts) await append(place, set);
       return;
     case 'update':
-      if (!(await updateMatch(place, within(target, source, first!.before!), first!.row!)))
-        await append(place, Object.keys(first!.row!), [first!.row!]);
+      if (!(await updateMatch(place, within(target, source, first!.before!), first!.row!))) await append(place, only!);
       return;
     case 'remove':
       return deleteMatch(place, within(target, source, first!.before!));
     case 'move':
-      if (!(await move(place, first!.oldKey!, first!.key!, first!.row!)))
-        await upsert(place, Object.keys(first!.row!), [first!.row!], key);
+      if (!(await move(place, first!.oldKey!, first!.key!, first!.row!))) await upsert(place, only!, key);
       return;
-    default: {
-      const { deletes, puts } = effectsOf(steps);
+    default:
       if (deletes.length > 0) await deleteKeys(place, key, deletes);
-      for (const { names, rows: some } of puts) await upsert(place, names, some, key);
-    }
+      for (const set of puts) await upsert(place, set, key);
   }
 }
 
 /** The table as it is; null when it is not there. */
-async function known({ db, cache, settings }: Scope, name: string): Promise<Target | null> {
+export async function known({ db, cache, settings }: Scope, name: string): Promise<Target | null> {
   const found = cache.tables.get(name);
   if (found !== undefined) return found;
   const target = await readTarget(db, name, settings);
@@ -92,25 +105,25 @@ async function known({ db, cache, settings }: Scope, name: string): Promise<Targ
 async function ready(
   run: Scope,
   name: string,
-  rows: readonly Row[],
+  sets: readonly RowSet[],
   key: readonly string[],
   source: SourceColumns,
 ): Promise<Target | null> {
   const { db, settings, cache } = run;
   let target = await known(run, name);
-  if (rows.length === 0) return target;
+  if (sets.length === 0) return target;
+  const rows = (): Row[] => sets.flatMap((set) => set.rows());
   if (target === null) {
     if (!settings.autoCreate) throw noTable(name);
-    await createTarget(db, name, rows, key, source, settings);
+    await createTarget(db, name, rows(), key, source, settings);
     cache.tables.delete(name);
     target = (await known(run, name))!;
   }
-  const names = new Set<string>();
-  for (const row of rows) for (const column in row) names.add(column);
+  const names = new Set(sets.flatMap((set) => set.names));
   const missing = [...names].filter((column) => target!.column(column, source) === undefined);
   if (missing.length > 0) {
     if (!settings.autoEvolve) throw noColumn(name, missing[0]!);
-    await addColumns(db, target, missing, rows, source, settings);
+    await addColumns(db, target, missing, rows(), source, settings);
     cache.tables.delete(name);
     target = (await known(run, name))!;
   }
@@ -145,14 +158,16 @@ function sourceColumns(batch: EventBatch, i: number): SourceColumns {
   };
 }
 
-function byColumns(rows: readonly Row[]): { names: string[]; rows: Row[] }[] {
-  const groups: { names: string[]; text: string; rows: Row[] }[] = [];
-  for (const row of rows) {
+/** The rows of steps in their order, each run of the same columns together. */
+function runsOf(steps: readonly Step[]): RowSet[] {
+  const groups: { names: string[]; text: string; rows: Row[]; partial: boolean }[] = [];
+  for (const { row, partial } of steps) {
+    if (row === null) continue;
     const names = Object.keys(row);
     const text = names.join('\u0000');
     const last = groups.at(-1);
     if (last?.text === text) last.rows.push(row);
-    else groups.push({ names, text, rows: [row] });
+    else groups.push({ names, text, rows: [row], partial });
   }
-  return groups;
+  return groups.map(({ names, rows, partial }) => rowSet(names, rows, partial));
 }

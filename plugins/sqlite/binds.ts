@@ -3,7 +3,7 @@
 // column of numbers, a decimal with more digits than a double, half of a surrogate pair, which UTF-8 cannot say and the
 // driver would replace), the event is rejected with the column's name.
 
-import { brokenText, type ColumnType, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { brokenText, type ColumnType, cellValue, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 import type { Param } from './driver.ts';
 import type { Affinity } from './kinds.ts';
 
@@ -48,6 +48,14 @@ export function bind(column: TargetColumn, value: Json | undefined): Bind | null
   if (column.affinity === 'text') return unicode(value);
   if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? integer(value) : unicode(value);
   return NUMBER_LIKE.test(value) ? numeric(column, value) : unicode(value);
+}
+
+/** The same of a cell: the text of a value at the source, of the kind of its column there. */
+export function bindCell(column: TargetColumn, type: ColumnType, text: string | null): Bind | null {
+  if (text === null) return plain(null);
+  // nested JSON is parsed and written again: its text must be the same whichever way a row came, or it would be another value here
+  const asText = type !== 'int' && type !== 'float' && type !== 'bool' && type !== 'jsonb';
+  return bind(column, asText ? text : cellValue(type, text));
 }
 
 // SQLite will make a number of this text. Whole ones stay text here, since it reads all 64 bits of them.

@@ -22,6 +22,21 @@ const columns: readonly Column[] = [
 ];
 
 describe('rows with a key', () => {
+  test('of which not all is known change a row that is there, and make none', async () => {
+    const sink = at.sink();
+    await db.exec(
+      "CREATE TABLE o (id INTEGER PRIMARY KEY, n TEXT, big TEXT NOT NULL); INSERT INTO o VALUES (1, 'a', 'B')",
+    );
+    const part = (id: number, n: string) =>
+      ({ op: 'u', after: { id, n }, source: { unchanged: ['big'] } as never }) as const;
+    expect(statuses(await sink.write(batch([part(1, 'b'), part(2, 'c')]), never))).toBe('ok ok');
+    expect(await dump(db, 'o')).toEqual(['i:1 t:b t:B']);
+    // within one batch the whole row comes first
+    const whole = { op: 'c', after: { id: 3, n: 'x', big: 'Y' } } as const;
+    expect(statuses(await sink.write(batch([whole, part(3, 'z')]), never))).toBe('ok ok');
+    expect(await dump(db, 'o')).toEqual(['i:1 t:b t:B', 'i:3 t:z t:Y']);
+  });
+
   test('are upserted and deleted, in a table that is made for them', async () => {
     const sink = at.sink();
     const results = await sink.write(

@@ -20,6 +20,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
     autoEvolve: config.auto_evolve,
     kinds: config.columns ?? {},
     key: config.key,
+    table: config.table,
     tableOf: tableRule(config.table),
   };
   const cache: TargetCache = { tables: new Map(), schema: -1 };
@@ -78,7 +79,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
       );
     };
     return {
-      write: (batch, signal) => step(() => writeBatch(own, batch, settings, cache, signal)),
+      write: (batch, signal) => step(() => writeBatch(own, batch, settings, cache, signal, context.log)),
       commit: (checkpoint) =>
         step(async () => {
           await saveCheckpoint(own, stream, epoch, checkpoint);
@@ -103,7 +104,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
         guarded(async (): Promise<readonly WriteResult[]> => {
           const own = await open();
           await own.exec('BEGIN IMMEDIATE');
-          const results = await writeBatch(own, batch, settings, cache, signal); // a throw drops the connection, and all of it
+          const results = await writeBatch(own, batch, settings, cache, signal, context.log); // a throw drops the connection, and all of it
           file.check();
           await own.exec('COMMIT');
           return results;

@@ -2,8 +2,8 @@
 // Guarantees: a row that is there and equal is not written again (DELIVERY.md, section 2.8); only the columns that a row has
 // are updated; no statement has more variables than SQLite takes. Everything runs in the caller's transaction.
 
-import type { Row } from 'sluice/sdk';
-import { type Bind, bind, unfitValue } from './binds.ts';
+import type { Row, RowSet } from 'sluice/sdk';
+import { type Bind, bind, bindCell, unfitValue } from './binds.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
 import { nameList } from './tables.ts';
@@ -18,37 +18,54 @@ export interface Place {
   readonly source: SourceColumns;
 }
 
-/** Rows that have the same columns. */
-export async function upsert(
-  place: Place,
-  names: readonly string[],
-  rows: readonly Row[],
-  key: readonly string[],
-): Promise<void> {
+export async function upsert(place: Place, set: RowSet, key: readonly string[]): Promise<void> {
   const { target } = place;
   if (!target.isUnique(canonicalNames(place, key))) throw noUniqueKey(target.table.name, key);
-  const others = writable(place, names)
+  const others = writable(place, set.names)
     .filter((name) => !key.includes(name))
     .map(quoted);
+  if (set.partial) return updateKeys(place, set, key);
   const table = quoted(target.table.name);
   const action =
     others.length === 0
       ? 'NOTHING'
       : `UPDATE SET ${others.map((name) => `${name} = excluded.${name}`).join(', ')}
          WHERE ${others.map((name) => `${table}.${name} IS NOT excluded.${name}`).join(' OR ')}`;
-  await insertRows(place, names, rows, ` ON CONFLICT (${nameList(key)}) DO ${action}`);
+  await insertRows(place, set, ` ON CONFLICT (${nameList(key)}) DO ${action}`);
 }
 
-export function append(place: Place, names: readonly string[], rows: readonly Row[]): Promise<void> {
-  return insertRows(place, names, rows, '');
-}
-
-async function insertRows(place: Place, all: readonly string[], rows: readonly Row[], end: string): Promise<void> {
-  const names = writable(place, all);
-  const start = `INSERT INTO ${quoted(place.target.table.name)} (${nameList(names)}) VALUES `;
-  for (const part of parts(rows, names.length)) {
+/** Rows of which not all is known: only those that are there can be written. */
+async function updateKeys(place: Place, set: RowSet, key: readonly string[]): Promise<void> {
+  const names = writable(place, set.names).filter((name) => !key.includes(name));
+  if (names.length === 0) return;
+  for (const row of set.rows()) {
     const params: Param[] = [];
-    const values = part.map((row) => `(${bindAll(place, names, row, params)})`);
+    const sets = names.map((name) => `${quoted(name)} = ${bindAll(place, [name], row, params)}`);
+    const same = matching(place, Object.fromEntries(names.map((name) => [name, row[name]!])));
+    const which = matching(place, Object.fromEntries(key.map((name) => [name, row[name]!])));
+    await place.db.run(
+      `UPDATE ${quoted(place.target.table.name)} SET ${sets.join(', ')} WHERE ${which.sql} AND NOT (${same.sql})`,
+      [...params, ...which.params, ...same.params],
+    );
+  }
+}
+
+export function append(place: Place, set: RowSet): Promise<void> {
+  return insertRows(place, set, '');
+}
+
+async function insertRows(place: Place, set: RowSet, end: string): Promise<void> {
+  const names = writable(place, set.names);
+  const start = `INSERT INTO ${quoted(place.target.table.name)} (${nameList(names)}) VALUES `;
+  const size = partSize(names.length);
+  for (let from = 0; from < set.length; from += size) {
+    const params: Param[] = [];
+    const values: string[] = [];
+    for (let r = from; r < set.length && r < from + size; r++) {
+      values.push(
+        `(${set.cells === null ? bindAll(place, names, set.rows()[r]!, params) : bindCells(place, names, set, r, params)})`,
+      );
+    }
     await place.db.run(`${start}${values.join(',')}${end}`, params);
   }
 }
@@ -138,6 +155,22 @@ function bindAll(place: Place, names: readonly string[], row: Row, params: Param
   return sql;
 }
 
+/** The same of a row that is texts. */
+function bindCells(place: Place, names: readonly string[], set: RowSet, r: number, params: Param[]): string {
+  const { target, source } = place;
+  const { types, text } = set.cells!;
+  let sql = '';
+  for (const name of names) {
+    const c = set.names.indexOf(name);
+    const column = target.column(name, source)!;
+    const bound = bindCell(column, types[c]!, text(r, c));
+    if (bound === null) throw unfitValue(target.table.name, column.name, text(r, c));
+    params.push(bound.param);
+    sql += sql === '' ? bound.sql : `, ${bound.sql}`;
+  }
+  return sql;
+}
+
 // A generated column follows from the others; what an event says of it is the same, or is the source's own affair.
 function writable({ target, source }: Place, names: readonly string[]): string[] {
   return names.filter((name) => target.column(name, source)?.generated !== true);
@@ -152,6 +185,10 @@ export function canonicalNames(
 }
 
 function* parts(rows: readonly Row[], width: number): Generator<readonly Row[]> {
-  const size = Math.max(1, Math.min(MAX_ROWS, Math.floor(MAX_VARIABLES / Math.max(1, width))));
+  const size = partSize(width);
   for (let i = 0; i < rows.length; i += size) yield rows.slice(i, i + size);
+}
+
+function partSize(width: number): number {
+  return Math.max(1, Math.min(MAX_ROWS, Math.floor(MAX_VARIABLES / Math.max(1, width))));
 }

@@ -1,10 +1,19 @@
 // Writes one batch within the caller's transaction and answers for each event: core's way of it, with SQLite's savepoints and
 // SQLite's errors.
 
-import { type EventBatch, isSluiceError, type RowWriter, sluiceError, type WriteResult, writeRows } from 'sluice/sdk';
+import {
+  type EventBatch,
+  isSluiceError,
+  type Logger,
+  type RowWriter,
+  sluiceError,
+  type WriteResult,
+  writeRows,
+} from 'sluice/sdk';
 import { applyTogether, type Scope, type TargetCache, type WriteSettings } from './apply.ts';
 import type { Connection } from './driver.ts';
 import { faultOf, reasonOf } from './faults.ts';
+import { deleteRanges } from './ranges.ts';
 
 /** Must run within a transaction. @throws whatever is not a row's own fault */
 export async function writeBatch(
@@ -13,11 +22,13 @@ export async function writeBatch(
   settings: WriteSettings,
   cache: TargetCache,
   signal: AbortSignal,
+  log: Logger,
 ): Promise<WriteResult[]> {
   const [now] = await db.all<{ schema_version: number }>('PRAGMA schema_version');
   if (now!.schema_version !== cache.schema) cache.tables.clear();
   cache.schema = now!.schema_version;
   const scope: Scope = { db, batch, settings, cache };
+  await deleteRanges(scope, log);
   const writer: RowWriter = {
     apply: (table, steps) => applyTogether(scope, table, steps),
     savepoint: () => db.exec('SAVEPOINT steps'),

@@ -1,0 +1,53 @@
+// Rows that have the same columns: as objects, or, where the source sent texts and nobody has changed them, as the texts of their cells.
+// Either way a sink asks for a value by row and column, and nobody makes objects of cells that are only bound again.
+
+import { cellJson } from '../cells.ts';
+import type { ColumnType } from '../event.ts';
+import type { Json, Row } from '../values.ts';
+
+export interface RowSet {
+  readonly names: readonly string[];
+  readonly length: number;
+  /** Other columns of these rows did not change and are not known here: only rows that are there can be written. */
+  readonly partial: boolean;
+  /** As objects; made of the cells the first time that somebody asks. */
+  rows(): readonly Row[];
+  /** null: there are only rows. `c` counts in `names`. */
+  readonly cells: {
+    readonly types: readonly ColumnType[];
+    text(r: number, c: number): string | null;
+  } | null;
+}
+
+export function rowSet(names: readonly string[], rows: readonly Row[], partial = false): RowSet {
+  return { names, length: rows.length, partial, rows: () => rows, cells: null };
+}
+
+/** `at[c]` is the place of column c in each of `texts`. */
+export function cellSet(
+  names: readonly string[],
+  types: readonly ColumnType[],
+  at: readonly number[],
+  texts: readonly (readonly (string | null | undefined)[])[],
+  partial: boolean,
+): RowSet {
+  let rows: readonly Row[] | undefined;
+  const text = (r: number, c: number): string | null => texts[r]![at[c]!] ?? null;
+  return {
+    names,
+    length: texts.length,
+    partial,
+    rows() {
+      rows ??= texts.map((_, r) =>
+        Object.fromEntries(names.map((name, c) => [name, cellValue(types[c]!, text(r, c))] as const)),
+      );
+      return rows;
+    },
+    cells: { types, text },
+  };
+}
+
+/** What a cell is in JSON. */
+export function cellValue(type: ColumnType, text: string | null): Json {
+  return text === null ? null : (JSON.parse(cellJson(type, text)) as Json);
+}
