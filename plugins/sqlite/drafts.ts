@@ -1,7 +1,15 @@
 // From drafts to a batch: texts side by side, with nothing made that nobody asks for.
 
 import { basename } from 'node:path';
-import { batchOfText, type Column, type EventBatch, type Row, type SourceInfo, type Unreadable } from 'sluice/sdk';
+import {
+  batchOfText,
+  type Column,
+  type EventBatch,
+  type Row,
+  type SnapshotRange,
+  type SourceInfo,
+  type Unreadable,
+} from 'sluice/sdk';
 import type { Draft } from './changes.ts';
 
 export interface BatchNames {
@@ -14,6 +22,7 @@ export function batchOfDrafts(
   drafts: readonly Draft[],
   columns: ReadonlyMap<string, readonly Column[]>,
   { stream, path }: BatchNames,
+  ranges: readonly SnapshotRange[] = [],
 ): EventBatch {
   const db = basename(path);
   const unreadable = new Map<number, Unreadable>();
@@ -42,5 +51,6 @@ export function batchOfDrafts(
     after: (i) => drafts[i]!.after,
     columns: (table) => columns.get(table) ?? [],
     ...(unreadable.size > 0 ? { unreadable } : {}),
+    ...(ranges.length > 0 ? { ranges } : {}),
   });
 }

@@ -1,7 +1,7 @@
 // Where the source resumes: the change table's seq, and how far a snapshot has come.
 // Guarantee: a position of another database, or one whose changes are gone, is an error and never a silent gap.
 
-import { isRow, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { isRow, type Json, type ParkedTable, type SluiceError, sluiceError } from 'sluice/sdk';
 
 /** A key value as it is stored: integer (as text), real, text, text that is no UTF-8 (hex), bytes (base64). */
 export type KeyCell = readonly ['i' | 't' | 'x' | 'b', string] | readonly ['r', number];
@@ -11,7 +11,11 @@ export type TodoTable = {
   readonly table: string;
   /** The key (or rowid) of the last row that was read; absent before the first. */
   readonly after?: readonly KeyCell[];
+  /** SQL: only rows of which this is true. */
+  readonly where?: string;
 };
+
+type ParkedTableJson = { readonly [K in keyof ParkedTable]: ParkedTable[K] };
 
 export type SqlitePosition = {
   /** The database's tag. */
@@ -25,6 +29,8 @@ export type SqlitePosition = {
   /** While a snapshot runs: the tables still to be read, the one being read first, and when it began. */
   readonly todo?: readonly TodoTable[];
   readonly since?: number;
+  /** Tables whose changes do not enter. */
+  readonly parked?: readonly ParkedTableJson[];
 };
 
 export const POSITION_VERSION = 1;
@@ -43,14 +49,15 @@ export function goneError(what: string): SluiceError {
  */
 export function toPosition(saved: Json): SqlitePosition {
   const p = isRow(saved) ? saved : {};
-  const { db, seq, tables, number, todo, since } = p;
+  const { db, seq, tables, number, todo, since, parked } = p;
   const ok =
     typeof db === 'string' &&
     isCount(seq) &&
     isListOf(tables, (name) => typeof name === 'string') &&
     isCount(number) &&
     (todo === undefined || isListOf(todo, isTodo)) &&
-    (since === undefined || isCount(since));
+    (since === undefined || isCount(since)) &&
+    (parked === undefined || isListOf(parked, isParked));
   if (!ok) {
     throw sluiceError('E_SOURCE_POSITION', {
       message: 'the position is no position of the sqlite source',
@@ -69,7 +76,11 @@ const isListOf = (value: unknown, each: (item: unknown) => boolean): boolean =>
 const isTodo = (value: unknown): boolean =>
   isRow(value) &&
   typeof value['table'] === 'string' &&
-  (value['after'] === undefined || isListOf(value['after'], isKeyCell));
+  (value['after'] === undefined || isListOf(value['after'], isKeyCell)) &&
+  (value['where'] === undefined || typeof value['where'] === 'string');
+
+const isParked = (value: unknown): boolean =>
+  isRow(value) && ['table', 'reason', 'since'].every((name) => typeof value[name] === 'string');
 
 const isKeyCell = (cell: unknown): boolean =>
   Array.isArray(cell) &&

@@ -4,17 +4,21 @@
 //
 // How chunks and changes fit together is in source.ts: before a chunk is given, all changes up to its transaction are.
 
+import type { SnapshotRange } from 'sluice/sdk';
 import { columnRefs, type Raw, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
 import { type Draft, findBroken } from './changes.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
 import { goneError, type KeyCell, type TodoTable } from './position.ts';
+import { rangeOf } from './snapshot-range.ts';
 import type { Table } from './tables.ts';
 
 export interface Chunk {
   readonly drafts: readonly Draft[];
   /** Where to go on, or null when the table is done. */
   readonly next: TodoTable | null;
+  /** For sinks to delete what is not there any more; null where nothing can be said. */
+  readonly range: SnapshotRange | null;
 }
 
 export interface ChunkRequest {
@@ -38,16 +42,18 @@ export async function readChunk(db: Connection, table: Table, todo: TodoTable, r
   const order = ids.join(', ');
   const notNull = ids.map((id) => `${id} IS NOT NULL`).join(' AND ');
   const after = todo.after === undefined ? null : bound(todo.after);
-  const where = after === null ? notNull : `(${order}) > (${after.sql})`;
+  const only = todo.where === undefined ? '' : ` AND (${todo.where}\n)`; // on a line of its own: the condition may end in a comment
+  const where = `${after === null ? notNull : `(${order}) > (${after.sql})`}${only}`;
   const params = after?.params ?? [];
   const limit = await fitting(db, table, where, order, params, request);
   const drafts: Draft[] = [];
   if (after === null && table.key.some((column) => !column.notNull)) {
-    drafts.push(...(await readRows(db, table, `NOT (${notNull})`, '1', [], -1, request)).drafts);
+    drafts.push(...(await readRows(db, table, `NOT (${notNull})${only}`, '1', [], -1, request)).drafts);
   }
   const { drafts: rows, last } = await readRows(db, table, where, order, params, limit.rows, request);
   drafts.push(...rows);
-  return { drafts, next: limit.more && last !== null ? { table: todo.table, after: last } : null };
+  const next = limit.more && last !== null ? { ...todo, after: last } : null;
+  return { drafts, next, range: await rangeOf(db, table, todo, rows, next) };
 }
 
 // How many rows fit into the limits, without reading their values.

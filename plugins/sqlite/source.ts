@@ -25,10 +25,10 @@ import { type ChangeReader, changeReader, type KindOf, type Page } from './chang
 import type { SourceSettings } from './config.ts';
 import { batchOfDrafts } from './drafts.ts';
 import { type Connection, connect, dataVersion, inTransaction, schemaVersion, turns } from './driver.ts';
-import { faultOf, sourceFault } from './faults.ts';
-import { kindOf } from './kinds.ts';
+import { faultOf, reasonOf, sourceFault } from './faults.ts';
+import { kindOf, quoted } from './kinds.ts';
 import { goneError, type SqlitePosition, type TodoTable, toPosition } from './position.ts';
-import { addTodo, type Progress, position, progressFrom, verified } from './progress.ts';
+import { addTodo, isParked, type Progress, park, position, progressFrom, unpark, verified } from './progress.ts';
 import { acknowledge, checkFits, register } from './readers.ts';
 import { sameFile } from './same-file.ts';
 import { type Chunk, hasPassed, readChunk } from './snapshot.ts';
@@ -55,7 +55,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
   let acked = -1;
   let disposed = false;
   let seenVersion = -1; // as this connection counts
-  const requested: string[] = [];
+  let reading: { readonly progress: Progress; readonly requests: SourceRequest[] } | null = null;
 
   async function open(): Promise<Connection> {
     if (disposed) throw sluiceError('E_SOURCE_READ', { message: 'the source was closed' });
@@ -90,6 +90,22 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     if (saved === null && config.snapshot === 'initial') addTodo(progress, progress.tables);
     else if (saved !== null) meetTables(progress, saved.tables);
     if (context.tap && !progress.log && config.snapshot === 'never') throw noTap();
+    // requests belong to a reading: what its items have not answered is asked again of the next
+    const mine = { progress, requests: [] as SourceRequest[] };
+    reading = mine;
+    try {
+      yield* follow(progress, mine.requests, saved, signal);
+    } finally {
+      if (reading === mine) reading = null;
+    }
+  }
+
+  async function* follow(
+    progress: Progress,
+    requests: SourceRequest[],
+    saved: SqlitePosition | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<Item> {
     const changes = changeReader(progress.tag, kinds);
     let told = saved?.seq ?? -1; // the seq of the last position that was given
     let toldAt = performance.now();
@@ -97,7 +113,10 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     seenVersion = -1;
     for (;;) {
       if (signal.aborted) return;
-      takeRequests(progress);
+      for (let request = requests.shift(); request !== undefined; request = requests.shift()) {
+        await carryOut(request, progress);
+        yield { batch: nothing(), position: position(progress), taken: request.number, parked: progress.parked };
+      }
       const version = await withDb(dataVersion);
       const last = progress.todo.length === 0 && !config.follow;
       if (version === seenVersion && progress.todo.length === 0 && !last) {
@@ -161,7 +180,8 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     // Within this round the table may have been put on the list anew: then it starts again, and this chunk is extra.
     if (head === round.todo) progress.todo = chunk.next === null ? rest : [chunk.next, ...rest];
     const columns = new Map(table === null ? [] : [[table.name, columnsOf(table.columns)]]);
-    const batch = batchOfDrafts(chunk.drafts, columns, { stream: context.stream, path });
+    const ranges = chunk.range === null ? [] : [chunk.range];
+    const batch = batchOfDrafts(chunk.drafts, columns, { stream: context.stream, path }, ranges);
     yield { batch, position: position(progress), phase: 'snapshot' };
   }
 
@@ -180,7 +200,8 @@ export function createSource(config: SourceSettings, context: Context): Source<S
         now: progress.since,
       };
       // a table that is gone has no rows left to read
-      const chunk = table === null ? { drafts: [], next: null } : await readChunk(open, table, todo, request);
+      const gone = { drafts: [], next: null, range: null };
+      const chunk = table === null ? gone : await readChunk(open, table, todo, request);
       return { end: verified(progress, end), todo, chunk, table };
     });
   }
@@ -199,7 +220,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
         end,
         maxEvents: context.batch.maxEvents,
         maxBytes: context.batch.maxBytes,
-        wants: (table) => wanted.has(table),
+        wants: (table) => wanted.has(table) && !isParked(progress, table),
         skips:
           progress.todo.length === 0
             ? null
@@ -247,9 +268,22 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     progress.todo = progress.todo.filter((todo) => progress.tables.includes(todo.table));
   }
 
-  function takeRequests(progress: Progress): void {
-    const tables = requested.splice(0);
-    if (tables.length > 0) addTodo(progress, tables);
+  async function carryOut(request: SourceRequest, progress: Progress): Promise<void> {
+    if (request.type === 'park') return park(progress, await tableOf(request.table), request.reason);
+    if (request.type === 'resume') return unpark(progress, await tableOf(request.table));
+    const tables = request.table === undefined ? progress.tables : [await tableOf(request.table)];
+    addTodo(progress, tables, request.where);
+  }
+
+  /** The table as the database writes its name. @throws SluiceError E_REQUEST_FAILED when this stream reads none of that name */
+  async function tableOf(name: string): Promise<string> {
+    const { found } = await withDb((open) => resolveTables(open, wish.tables));
+    const table = found.find((one) => one.toLowerCase() === name.toLowerCase());
+    if (table !== undefined) return table;
+    throw sluiceError('E_REQUEST_FAILED', {
+      message: 'this stream reads no table of that name',
+      fix: 'name one of the `tables` of its source',
+    });
   }
 
   return {
@@ -266,25 +300,45 @@ export function createSource(config: SourceSettings, context: Context): Source<S
       }
     },
     async control(request: SourceRequest) {
-      if (request.type !== 'snapshot' || request.where !== undefined) {
-        throw sluiceError('E_NOT_BUILT', {
-          message: `the sqlite source cannot do this yet: ${request.type}${request.type === 'snapshot' ? ' with a condition' : ''}`,
+      const now = reading;
+      if (now === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' });
+      const table = request.table === undefined ? null : await tableOf(request.table);
+      const parked = table !== null && isParked(now.progress, table);
+      if (request.type === 'resume' && !parked) {
+        throw sluiceError('E_REQUEST_FAILED', { message: 'the table is not parked', fix: 'see `sluice status`' });
+      }
+      if (request.type === 'snapshot' && parked) {
+        throw sluiceError('E_REQUEST_FAILED', {
+          message: 'the table is parked',
+          fix: 'run `sluice resume --table`: it begins with a snapshot',
         });
       }
-      const { found } = await withDb((open) => resolveTables(open, wish.tables));
-      const { table } = request;
-      const named = table === undefined ? found : found.filter((one) => one.toLowerCase() === table.toLowerCase());
-      if (named.length === 0) {
-        const message = 'this stream reads no table of that name';
-        throw sluiceError('E_REQUEST_FAILED', { message, fix: 'name one of the `tables` of its source' });
-      }
-      requested.push(...named);
+      if (request.type === 'snapshot' && request.where !== undefined) await checkCondition(table, request.where);
+      now.requests.push(request);
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
       await turn(drop);
     },
   };
+
+  /** Lets SQLite compile the condition, so that a wrong one is the answer of the verb and not the end of the stream. */
+  async function checkCondition(table: string | null, where: string): Promise<void> {
+    if (table === null) {
+      throw sluiceError('E_REQUEST_FAILED', { message: 'a condition is of one table', fix: 'name it with `--table`' });
+    }
+    await turn(async () => {
+      try {
+        await (await open()).all(`SELECT 1 FROM ${quoted(table)} AS src WHERE (${where}\n) LIMIT 0`);
+      } catch (thrown) {
+        throw sluiceError('E_REQUEST_FAILED', {
+          message: `SQLite does not take the condition: ${reasonOf(thrown)}`,
+          fix: 'write what may stand after WHERE, with columns of the table',
+          cause: thrown,
+        });
+      }
+    });
+  }
 
   function nothing(): EventBatch {
     return batchOfDrafts([], new Map(), { stream: context.stream, path });
