@@ -280,6 +280,37 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
     });
   });
 
+  test('the list is filtered, code is indented, an event is pinned, and an earlier draft comes back', async () => {
+    await tab(async (page) => {
+      await page.getByRole('searchbox', { name: 'Filter the events' }).fill('table:customers fate:ok');
+      await untilSums(page, '5 of 12 events');
+      await page.getByRole('searchbox', { name: 'Filter the events' }).fill('');
+      await write(page, 'export default (row) => {\nreturn { indented: row.id };\n};');
+      await untilSums(page, '12 ok');
+      await page.getByRole('button', { name: 'Format' }).click();
+      await until('the line is indented', async () => (await code(page)).includes('\n  return'));
+      await row(page, 'customers').click();
+      await page.getByRole('button', { name: 'Pin' }).click();
+      await page.getByRole('button', { name: 'Pinned' }).click();
+      await page.getByRole('button', { name: 'Pin', exact: false }).getByText('☆').waitFor();
+      await until(
+        'the draft is in the history',
+        async () =>
+          await page.evaluate(() => Object.keys(localStorage).some((key) => key.startsWith('sluice.history'))),
+      );
+      await write(page, 'export default (row) => row;');
+      await page.keyboard.press('Control+k');
+      await page.keyboard.type('earlier');
+      await page.keyboard.press('Enter');
+      await page
+        .getByRole('dialog', { name: 'Earlier drafts' })
+        .getByRole('button', { name: 'mask-and-count' })
+        .first()
+        .click();
+      await until('the draft is back', async () => (await code(page)).includes('indented'));
+    });
+  });
+
   test('F8 goes to the problem: its event is chosen and the cursor is at its place', async () => {
     await tab(async (page) => {
       await row(page, 'customers').click();

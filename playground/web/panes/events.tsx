@@ -24,6 +24,7 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
   const list = useRef<HTMLDivElement>(null);
   const filter = useRef<HTMLInputElement>(null);
   const items = itemsOf(state).filter((one) => fits(one, fateOf(state.run.results.get(one.ref)), state.filter));
+  const all = itemsOf(state).length;
   const at = items.findIndex((one) => one.ref === state.selected);
 
   useEffect(() => {
@@ -111,7 +112,8 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
         </div>
       )}
       <p class="sums">
-        {items.length} event{items.length === 1 ? '' : 's'}
+        {items.length === all ? '' : `${items.length} of `}
+        {all} event{all === 1 ? '' : 's'}
         {state.run.results.size > 0 ? ` · ${sums(state.run)}` : ''}
       </p>
     </section>
