@@ -3,7 +3,7 @@
 
 import { type Document, isSeq, LineCounter, parseDocument } from 'yaml';
 import { type ErrorData, sluiceError } from '../errors.ts';
-import { asWritten, styleOf } from '../manifest/as-written.ts';
+import { asWritten, writerFor } from '../manifest/as-written.ts';
 import { isRow, type Json, type Row, unsafeNumber } from '../values.ts';
 
 /** An entry of `tests`. */
@@ -57,8 +57,8 @@ export function withTest(
   if (doc.errors.length > 0) {
     throw sluiceError('E_TEST_SYNTAX', { message: 'the test file is no YAML, so nothing can be added to it' });
   }
-  const style = styleOf(text ?? '');
-  const before = doc.toString(style);
+  const write = writerFor(text ?? '');
+  const before = write(doc);
   if (doc.contents === null) {
     const { commentBefore, comment } = doc;
     doc.contents = doc.createNode({ ...target, tests: [] }) as unknown as typeof doc.contents;
@@ -76,7 +76,7 @@ export function withTest(
   }
   tests.flow = false;
   tests.add(doc.createNode(test));
-  const after = doc.toString(style);
+  const after = write(doc);
   const written = text === null ? after : asWritten(text, before, after);
   return { text: written, line: lineOfLast(written) };
 }

@@ -1,12 +1,28 @@
 // The writer of YAML has its own mind on white space. What it would write of a text as it is tells which lines a change
 // changes: those are taken from it, and all others stay as somebody wrote them.
 
-import { parseDocument, type ToStringOptions } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { lineDiff } from '../line-diff.ts';
 
-/** How a text is written: long lines are not folded, and `[a, b]` has no inner spaces where it had none. */
-export function styleOf(text: string): ToStringOptions {
-  return { lineWidth: 0, flowCollectionPadding: !/[:-] \[[^\s\]]/.test(text) };
+/** The writer of a text's own style: how far it indents, and whether `[a, b]` has inner spaces; long lines are not folded. */
+export function writerFor(text: string): (doc: Document) => string {
+  const indent = /^( +)(?=[^\s#])/m.exec(text)?.[1]?.length ?? 2;
+  if (isJson(text)) return (doc) => `${JSON.stringify(doc.toJS(), null, indent)}${text.endsWith('\n') ? '\n' : ''}`;
+  const style = {
+    lineWidth: 0,
+    indent: Math.min(8, indent),
+    indentSeq: !/^[\w-]+:[ \t]*(?:#.*)?\n- /m.test(text),
+    flowCollectionPadding: !/[:-] \[[^\s\]]/.test(text),
+  };
+  return (doc) => doc.toString(style);
+}
+
+function isJson(text: string): boolean {
+  try {
+    return text.trimStart().startsWith('{') && JSON.parse(text) !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** `before`: what the writer makes of `text`; `after`: of the changed one. It says the same as `after`. */

@@ -3,7 +3,7 @@
 
 import { type Document, isMap, isScalar, isSeq, parseDocument, Scalar, type YAMLMap } from 'yaml';
 import { sluiceError } from '../errors.ts';
-import { asWritten, styleOf } from './as-written.ts';
+import { asWritten, writerFor } from './as-written.ts';
 
 /** The keys that a transformation has now; absent: it keeps what it has. */
 export interface StepChange {
@@ -37,8 +37,8 @@ export function withChain(text: string, change: ChainChange): string {
       message: 'the manifest is no YAML or JSON, so nothing in it can be changed',
     });
   }
-  const style = styleOf(text);
-  const before = doc.toString(style);
+  const write = writerFor(text);
+  const before = write(doc);
   for (const step of change.steps) changeStep(doc, step);
   const stream = entryOf(doc, 'streams', change.stream);
   if (stream === null) {
@@ -50,7 +50,7 @@ export function withChain(text: string, change: ChainChange): string {
     const node = doc.createNode(change.order, { flow: true });
     stream.set('transformations', node);
   }
-  return asWritten(text, before, doc.toString(style));
+  return asWritten(text, before, write(doc));
 }
 
 function changeStep(doc: Document, step: StepChange): void {

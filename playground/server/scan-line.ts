@@ -36,7 +36,7 @@ export function scanLine(line: string, before: Scan): Scan {
     else if (c === '/' && line[i + 1] === '*') {
       within = '*/';
       i++;
-    } else if (c === '/' && BEFORE_REGEX.test(line.slice(0, i))) i = endOfRegex(line, i);
+    } else if (c === '/' && BEFORE_REGEX.test(line.slice(Math.max(0, i - 80), i))) i = endOfRegex(line, i);
     else if (c === '"' || c === "'" || c === '`') within = c;
     else if (c === '(' || c === '[' || c === '{') open.push(c);
     else if (CLOSES[c] !== undefined) {
