@@ -2,8 +2,9 @@
 // transforms/, which core never imports: whoever embeds the engine passes them in.
 
 import type { SluiceError } from './errors.ts';
+import type { EventBatch } from './event.ts';
 import type { TransformRule } from './manifest/model.ts';
-import type { Instrumented, Lane, Logger, Transform } from './plugin.ts';
+import type { Instrumented, Lane, Logger, Transform, TransformResult } from './plugin.ts';
 
 /** What a transform is, for dead letters and captures: the same hash means the same results. */
 export interface TransformIdentity {
@@ -21,8 +22,23 @@ export interface LaneReport extends Lane {
   readonly deopts: number;
 }
 
+/** What one event took in the sandbox. */
+export interface Cost {
+  /** Of the clock. */
+  readonly ms: number;
+  /** That the heap grew by; less than 0 where garbage was collected meanwhile. */
+  readonly bytes: number;
+}
+
+export interface ApplyOptions {
+  readonly fresh?: boolean;
+  /** Told of each event that answered, by its index: each is then run by itself, which takes longer. */
+  readonly onCost?: (index: number, cost: Cost) => void;
+}
+
 export interface LoadedTransform extends Transform {
   readonly identity: TransformIdentity;
+  apply(batch: EventBatch, signal: AbortSignal, options?: ApplyOptions): Promise<TransformResult>;
   /** As it is now. null: the language has one way only. */
   lane(): LaneReport | null;
   /** Set when too many of its isolates died (limits.deaths). apply() then refuses every event with E_TRANSFORM_PARKED, and runs none. */

@@ -4,7 +4,7 @@
 // Answers hold no line breaks (JSON.stringify writes none), so they are lines: the statuses, one line an event, then log lines.
 
 import { isAscii, isUtf8 } from 'node:buffer';
-import type { Answer, Answers, LogLine, Refused, Slice } from './index.ts';
+import type { Answer, Answers, Cost, LogLine, Refused, Slice } from './index.ts';
 
 const NEWLINE = 10;
 
@@ -39,6 +39,8 @@ export interface Collector {
   readonly logs: LogLine[];
   dropped: number;
   deopts?: number;
+  /** By event, where they are asked for. */
+  readonly costs?: Map<number, Cost>;
 }
 
 /**
@@ -79,6 +81,11 @@ export function readAnswers(buffer: Buffer, first: number, count: number, shift:
   }
 }
 
+/** A child says it, so it is looked at. */
+export function noteCost({ costs }: Collector, event: number, [ms, bytes]: readonly [number, number]): void {
+  if (Number.isFinite(ms) && Number.isSafeInteger(bytes)) costs?.set(event, { ms, bytes });
+}
+
 export function refused(value: unknown): Refused {
   const { why, message, place, code } = value as Partial<Refused>;
   return {
@@ -95,5 +102,6 @@ export function finished(collector: Collector): Answers {
     logs: collector.logs,
     dropped: collector.dropped,
     deopts: collector.deopts ?? 0,
+    ...(collector.costs === undefined ? {} : { costs: collector.costs }),
   };
 }

@@ -160,9 +160,9 @@ async function run(message: RunMessage): Promise<void> {
 
   let offset = 0;
   let { inline } = message;
-  let single = message.single;
+  let single = message.single || message.measured;
   let next = 0;
-  const part = (text: string, count: number): void => {
+  const part = (text: string, count: number, cost?: readonly [number, number]): void => {
     let bytes = 0;
     if (!inline) {
       try {
@@ -174,7 +174,16 @@ async function run(message: RunMessage): Promise<void> {
       }
     }
     if (inline) for (let at = 0; at < text.length; at += PIECE) send({ t: 'text', text: text.slice(at, at + PIECE) });
-    send({ t: 'part', r: message.r, from: next, count, offset, bytes, inline });
+    send({
+      t: 'part',
+      r: message.r,
+      from: next,
+      count,
+      offset,
+      bytes,
+      inline,
+      ...(cost === undefined ? {} : { cost }),
+    });
     garbage.note({ text: text.length });
     offset += bytes;
     next += count;
@@ -210,6 +219,10 @@ async function run(message: RunMessage): Promise<void> {
       // A call of several events that is cut off costs nothing but time; one of its own has the full limit.
       const limit = timeout * 2 ** Math.max(0, alone - 1);
       const cpu = cell.cpu();
+      const heap = message.measured ? cell.heap() : 0;
+      const began = performance.now();
+      const cost = (of: Cell): readonly [number, number] | undefined =>
+        message.measured ? [performance.now() - began, of.heap() - heap] : undefined;
       let text: string;
       program.clean = false;
       try {
@@ -243,7 +256,7 @@ async function run(message: RunMessage): Promise<void> {
             continue;
           }
           const lines = await guarded(cell, AFTER, () => cell.take(next + 1, AFTER));
-          part(`1\n${JSON.stringify({ why: 'timeout' })}${lines}`, 1);
+          part(`1\n${JSON.stringify({ why: 'timeout' })}${lines}`, 1, cost(cell));
           alone = 0;
           if (state !== 0) cell = await ready(true); // nothing it left running may touch the next event
           continue;
@@ -268,15 +281,16 @@ async function run(message: RunMessage): Promise<void> {
       if (needs?.apart === true) return again(needs);
       const head = text.indexOf('\n');
       const count = head < 0 ? text.length : head;
+      const spent = cost(cell);
       alone = 0;
       if (next + count === message.n && needs === null) {
         unsent = () => {
-          part(text, count);
+          part(text, count, spent);
           done();
         };
         return;
       }
-      if (count > 0) part(text, count);
+      if (count > 0) part(text, count, spent);
       if (needs !== null) return again(needs);
     }
     done();

@@ -78,6 +78,24 @@ export interface Answers {
   readonly dropped: number;
   /** Events that left their program's fast way. */
   readonly deopts: number;
+  /** By event, where it was measured; an event that ended its isolate has none. */
+  readonly costs?: ReadonlyMap<number, Cost>;
+}
+
+/** What one event took in the isolate. */
+export interface Cost {
+  /** Of the clock. */
+  readonly ms: number;
+  /** That the heap grew by; less than 0 where garbage was collected meanwhile. */
+  readonly bytes: number;
+}
+
+export interface RunOptions {
+  /** In an isolate that no event has touched. */
+  readonly fresh?: boolean;
+  /** One event per call, with what each cost. */
+  readonly measured?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface Loaded extends AsyncDisposable {
@@ -88,7 +106,7 @@ export interface Loaded extends AsyncDisposable {
   /** Ends the parking. */
   resume(): void;
   /** @throws whatever `signal` was aborted with */
-  run(slice: Slice, options?: { readonly fresh?: boolean; readonly signal?: AbortSignal }): Promise<Answers>;
+  run(slice: Slice, options?: RunOptions): Promise<Answers>;
 }
 
 export interface Sandbox extends AsyncDisposable {

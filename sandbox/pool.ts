@@ -4,7 +4,7 @@
 // The processes themselves are children.ts, what goes through here is work.ts.
 
 import { availableParallelism } from 'node:os';
-import { type Collector, encodeSlice, finished, readAnswers, refused } from './answers.ts';
+import { type Collector, encodeSlice, finished, noteCost, readAnswers, refused } from './answers.ts';
 import { afterLoss } from './blame.ts';
 import { createBreaker } from './breaker.ts';
 import { type Child, createChildren, LIFE, type Life, loadingNow, toDo } from './children.ts';
@@ -14,6 +14,7 @@ import {
   type Loaded,
   LoadFailure,
   type Program,
+  type RunOptions,
   type Sandbox,
   type SandboxOptions,
   type Slice,
@@ -87,6 +88,7 @@ export function createPool(options: PoolOptions): Sandbox {
       n: work.to - work.from,
       fresh: work.alone || job.fresh,
       single: work.single || apart,
+      measured: job.measured,
     });
     children.busy(child);
   }
@@ -144,6 +146,7 @@ export function createPool(options: PoolOptions): Sandbox {
         child.process.kill('crash');
         return;
       }
+      if (Array.isArray(message.cost)) noteCost(job.collector, first, message.cost);
       work.from += message.count;
       job.left -= message.count;
       return;
@@ -324,11 +327,7 @@ export function createPool(options: PoolOptions): Sandbox {
     }
   }
 
-  function run(
-    entry: Entry,
-    slice: Slice,
-    { fresh = false, signal }: { readonly fresh?: boolean; readonly signal?: AbortSignal },
-  ): Promise<Answers> {
+  function run(entry: Entry, slice: Slice, { fresh = false, measured = false, signal }: RunOptions): Promise<Answers> {
     return new Promise<Answers>((resolve, reject) => {
       signal?.throwIfAborted();
       if (children.ended) throw new Error('the sandbox was disposed');
@@ -337,6 +336,7 @@ export function createPool(options: PoolOptions): Sandbox {
         answers: new Array(slice.length).fill(undefined),
         logs: [],
         dropped: 0,
+        ...(measured ? { costs: new Map() } : {}),
       };
       if (entry.breaker.parked !== null) collector.answers.fill(parkedAnswer(entry));
       if (slice.length === 0 || entry.breaker.parked !== null) return resolve(finished(collector));
@@ -347,6 +347,7 @@ export function createPool(options: PoolOptions): Sandbox {
         collector,
         left: slice.length,
         fresh,
+        measured,
         over: false,
         resolve(answers) {
           signal?.removeEventListener('abort', onAbort);

@@ -53,6 +53,8 @@ export interface RunMessage {
   readonly fresh: boolean;
   /** One event per call: what goes wrong is then exactly this event's. */
   readonly single: boolean;
+  /** One event per call, and what each cost is said with its answer. */
+  readonly measured: boolean;
 }
 
 export type ToChild =
@@ -89,6 +91,8 @@ export type FromChild =
       readonly offset: number;
       readonly bytes: number;
       readonly inline: boolean;
+      /** Of a measured run: ms, and bytes that its heap grew by. */
+      readonly cost?: readonly [number, number];
     }
   /** `made`: isolates that this process has made until now. */
   | { readonly t: 'done'; readonly r: number; readonly made: number }

@@ -35,6 +35,7 @@ export interface Job {
   readonly collector: Collector;
   left: number;
   readonly fresh: boolean;
+  readonly measured: boolean;
   resolve(answers: Answers): void;
   reject(error: unknown): void;
   over: boolean;

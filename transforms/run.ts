@@ -14,7 +14,7 @@ import {
   type TransformResult,
   unsafeNumber,
 } from 'sluice/sdk';
-import type { LoadedTransform, TransformIdentity } from '../core/languages.ts';
+import type { ApplyOptions, LoadedTransform, TransformIdentity } from '../core/languages.ts';
 import type { TransformRule } from '../core/manifest/model.ts';
 import {
   type Answer,
@@ -120,11 +120,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     };
   }
 
-  async function apply(
-    batch: EventBatch,
-    signal: AbortSignal,
-    options: { readonly fresh?: boolean } = {},
-  ): Promise<TransformResult> {
+  async function apply(batch: EventBatch, signal: AbortSignal, options: ApplyOptions = {}): Promise<TransformResult> {
     signal.throwIfAborted();
     const answers = new Array<Answer>(batch.length);
     const asLines = passesAsLines(batch);
@@ -133,7 +129,9 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
       slices(batch, indices, asLines).map(async ([from, to]) => {
         const slice = sliceOf(batch, indices, from, to);
         if (asLines) slice.lines = (first, end) => batch.lines!(from + first, from + end)!;
-        const found = await loaded.run(slice, { fresh: options.fresh ?? false, signal });
+        const { fresh = false, onCost } = options;
+        const found = await loaded.run(slice, { fresh, measured: onCost !== undefined, signal });
+        for (const [i, cost] of found.costs ?? []) onCost?.(indices[from + i]!, cost);
         for (let i = 0; i < found.answers.length; i++) answers[indices[from + i]!] = found.answers[i]!;
         deliverLogs(batch, indices, from, found.logs, found.dropped);
         events += found.answers.length;

@@ -3,14 +3,14 @@
 // Guarantee: for the same rules and events, what comes out at the end is what the whole chain gives.
 
 import { envelopeText } from '../batch.ts';
-import { applyChain, type Chain } from '../engine/chain.ts';
+import { applyChain, type Chain, type Step } from '../engine/chain.ts';
 import { openChain } from '../engine/open.ts';
 import { replayChain } from '../engine/replay.ts';
 import type { ErrorData } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
-import type { Languages } from '../languages.ts';
+import type { Cost, Languages } from '../languages.ts';
 import type { StreamConfig, TransformRule } from '../manifest/model.ts';
-import type { Logger } from '../plugin.ts';
+import type { Logger, Transform } from '../plugin.ts';
 import { memoryStore } from '../state/index.ts';
 
 export interface SteppedChain extends AsyncDisposable {
@@ -27,15 +27,11 @@ export interface Passage {
   /** Envelopes that came out of the last step. */
   readonly outputs: readonly string[];
   readonly error: ErrorData | null;
+  /** In the sandbox, of all steps. null: of a plugin's steps, or where it ended its isolate, it is not known. */
+  readonly cost: Cost | null;
 }
 
-/** Which rule could not be opened. */
-export interface StepProblem {
-  readonly step: string;
-  readonly thrown: unknown;
-}
-
-/** `problem`: told when a rule does not compile or load, before the error is thrown. */
+/** `problem`: told which rule does not compile or load, before the error is thrown. */
 export async function openSteps(
   rules: readonly TransformRule[],
   stream: StreamConfig,
@@ -43,53 +39,86 @@ export async function openSteps(
     readonly languages: Languages;
     readonly log: Logger;
     readonly signal: AbortSignal;
-    problem?(problem: StepProblem): void;
+    problem?(step: string): void;
   },
 ): Promise<SteppedChain> {
-  const { languages, log, signal } = parts;
-  const chains: Chain[] = [];
-  const dispose = async (): Promise<void> => {
-    for (const chain of chains) for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();
+  const { log, signal } = parts;
+  const languages: Languages = {
+    ...parts.languages,
+    async create(rule, context) {
+      try {
+        return await parts.languages.create(rule, context);
+      } catch (thrown) {
+        parts.problem?.(rule.id);
+        throw thrown;
+      }
+    },
   };
-  for (const rule of rules) {
-    try {
-      const config = { ...stream, transformations: [rule], sinks: [] };
-      chains.push(replayChain(await openChain({ config, store: memoryStore(), languages, log, signal }, [])));
-    } catch (thrown) {
-      await dispose();
-      parts.problem?.({ step: rule.id, thrown });
-      throw thrown;
-    }
-  }
-  return { through: (batch, abort) => through(chains, batch, abort), [Symbol.asyncDispose]: dispose };
+  const config = { ...stream, transformations: rules, sinks: [] };
+  const chain = replayChain(await openChain({ config, store: memoryStore(), languages, log, signal }, []));
+  return {
+    through: (batch, abort) => through(chain, batch, abort),
+    async [Symbol.asyncDispose]() {
+      for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();
+    },
+  };
 }
 
-async function through(chains: readonly Chain[], input: EventBatch, signal: AbortSignal): Promise<readonly Passage[]> {
+async function through(chain: Chain, input: EventBatch, signal: AbortSignal): Promise<readonly Passage[]> {
   const whole = textsBySource(input, null, input.length);
   const passages = whole.map((inputs) => ({
     step: null as string | null,
     inputs: inputs as readonly string[],
     outputs: [] as readonly string[],
     error: null as ErrorData | null,
+    cost: null as Cost | null,
   }));
   let batch = input;
   let origin: readonly number[] = Array.from({ length: input.length }, (_, i) => i);
-  for (const [k, chain] of chains.entries()) {
+  for (const [k, { id: step }] of chain.steps.entries()) {
     if (batch.length === 0) break;
-    const step = chain.steps[0]!.id;
     const given = k === 0 ? whole : textsBySource(batch, origin, input.length);
     // An event of which one output failed has ended there, though others of its outputs go on and are told beside it.
     for (const i of new Set(origin)) {
       if (passages[i]!.error === null) Object.assign(passages[i]!, { step, inputs: given[i]! });
     }
     // rows are known to parse once a step has made them
-    const { out, origin: from, failures } = await applyChain({ ...chain, verify: k === 0 }, batch, signal);
+    const sources = origin;
+    const measured = withCosts(chain.steps[k]!, batch, (index, cost) => {
+      const passage = passages[sources[index]!]!;
+      passage.cost = sum(passage.cost, cost);
+    });
+    const {
+      out,
+      origin: from,
+      failures,
+    } = await applyChain({ ...chain, steps: [measured], verify: k === 0 }, batch, signal);
     for (const { source, letter } of failures) passages[origin[source]!]!.error ??= letter?.error ?? null;
     origin = Array.from({ length: out.length }, (_, j) => origin[from?.[j] ?? j]!);
     batch = out;
   }
   for (const [i, outputs] of textsBySource(batch, origin, input.length).entries()) passages[i]!.outputs = outputs;
   return passages;
+}
+
+// What of a batch does not reach its transform (it could not be read) moves the others forward: they are found by their ids.
+function withCosts(step: Step, batch: EventBatch, onCost: (index: number, cost: Cost) => void): Step {
+  const { loaded } = step;
+  if (loaded === null) return step;
+  const apply: Transform['apply'] = (given, signal, options) => {
+    const indices = given === batch ? null : indicesIn(batch, given);
+    return loaded.apply(given, signal, { ...options, onCost: (i, cost) => onCost(indices?.[i] ?? i, cost) });
+  };
+  return { ...step, transform: { apply, [Symbol.asyncDispose]: () => loaded[Symbol.asyncDispose]() } };
+}
+
+function indicesIn(batch: EventBatch, part: EventBatch): readonly number[] {
+  const byId = new Map(Array.from({ length: batch.length }, (_, i) => [batch.id(i), i]));
+  return Array.from({ length: part.length }, (_, i) => byId.get(part.id(i))!);
+}
+
+function sum(a: Cost | null, b: Cost): Cost {
+  return a === null ? b : { ms: a.ms + b.ms, bytes: a.bytes + b.bytes };
 }
 
 /** `origin`: of which source event each is; null: they are the source events. */

@@ -35,7 +35,8 @@ export function leased(inner: Languages): LeasedLanguages {
   const languages: Languages = {
     ...inner,
     async create(rule, context) {
-      const key = rule.state === 'keep' || rule.plugin !== undefined ? null : keyOf(rule);
+      const { log: _log, ...settings } = context;
+      const key = rule.state === 'keep' || rule.plugin !== undefined ? null : keyOf(rule, settings);
       const found = key === null ? undefined : idle.get(key);
       if (key !== null) idle.delete(key);
       const lease = found ?? (await fresh(rule, context));
@@ -71,8 +72,8 @@ export function leased(inner: Languages): LeasedLanguages {
 }
 
 // Helper modules are read when it is compiled: a lease must not outlive a change of theirs, so what imports is not kept.
-function keyOf(rule: TransformRule): string | null {
+function keyOf(rule: TransformRule, settings: object): string | null {
   if (/\b(import|require)\b/.test(rule.source)) return null;
   const { id, type, scope, images, source, file, dir, limits, config } = rule;
-  return JSON.stringify([id, type, scope, images, source, file, dir, limits, config]);
+  return JSON.stringify([settings, id, type, scope, images, source, file, dir, limits, config]);
 }

@@ -41,7 +41,7 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
   let problemAt: string | undefined;
   let chain: SteppedChain;
   try {
-    const problem = ({ step }: { readonly step: string }): void => {
+    const problem = (step: string): void => {
       problemAt = step;
     };
     const parts = { languages, log: logs.log, signal, problem };
@@ -102,7 +102,7 @@ function timeOver(ran: number, of: number): PlaygroundError {
 
 function resultOf(
   id: string,
-  { step, inputs, outputs, error }: Passage,
+  { step, inputs, outputs, error, cost }: Passage,
   logs: readonly RunLogLine[],
   shown: RunParts['shown'],
 ): RunResult {
@@ -115,6 +115,8 @@ function resultOf(
     outputs,
     ...(error === null ? {} : { error: shown(error) as PlaygroundError }),
     logs,
+    ...(cost === null ? {} : { ms: cost.ms }),
+    ...(cost === null || cost.bytes < 0 ? {} : { memory: cost.bytes }), // less than 0: garbage was collected meanwhile
   };
 }
 

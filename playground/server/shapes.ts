@@ -123,7 +123,7 @@ export const result = {
     ms: { type: 'number', description: 'time in the sandbox, of all steps' },
     memory: {
       type: 'integer',
-      description: 'bytes that the last step allocated for it, where the sandbox measured them',
+      description: 'bytes that the heap grew by; absent where garbage was collected meanwhile',
     },
   },
 } as const;

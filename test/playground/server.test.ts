@@ -137,6 +137,7 @@ describe('a run', () => {
       { level: 'info', text: 'pieces of 9007199254740993', at: { file: 'mask.js', line: 4, column: 11 } },
     ]);
     expect(row(results[2]!.outputs[0]!)['pieces']).toBe(5);
+    for (const { ms } of results) expect(ms).toBeGreaterThan(0);
   });
 
   test('goes through the chain up to a step, and shows what that step got and gave', async () => {
@@ -214,6 +215,24 @@ describe('a run', () => {
     expect(results[0]).toMatchObject({ fate: 'failed', error: { code: 'E_TRANSFORM_TIMEOUT' } });
     expect(results.at(-1)!.fate).toBe('not_run');
     expect(stopped).toMatchObject({ code: 'E_PLAYGROUND_TIME' });
+  });
+
+  test('says what each event took in the sandbox: time, and memory', async () => {
+    const p = await shop();
+    const source = `export default (row) => {
+      const until = row.big ? 300_000 : 10;
+      const all = [];
+      for (let i = 0; i < until; i++) all.push({ i });
+      return { n: all.length };
+    };`;
+    const steps = [{ id: 'x', type: 'javascript', source }];
+    const events = [{ text: '{"big":false}' }, { text: '{"big":true}' }, { text: '{"big":false}' }];
+    const { results } = await p.ask('run', { body: { tab: 'a', stream: 'shop', steps, events } });
+    const [small, big] = results;
+    expect(big!.ms!).toBeGreaterThan(small!.ms!);
+    expect(small!.memory!).toBeGreaterThan(0);
+    expect(small!.memory!).toBeLessThan(1 << 20);
+    expect(big!.memory ?? Number.POSITIVE_INFINITY).toBeGreaterThan(4 << 20);
   });
 
   test('takes a helper module as it is on disk, also after it has changed there', async () => {
