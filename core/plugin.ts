@@ -231,6 +231,8 @@ export interface LanguageSource {
   readonly offset: { readonly line: number; readonly column: number };
   /** Absolute: what relative paths in the source begin at. */
   readonly dir: string;
+  /** Absolute: what the source names by path outside of it is refused. Absent: it may stand anywhere. */
+  readonly within?: string;
   readonly scope: 'row' | 'event';
   /** Decoded by the language's own `config`. */
   readonly config: Json;

@@ -126,7 +126,8 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
   const language = await languageOf(rule);
   const { source, file, offset, dir } = rule;
   const config = rule.config ?? {};
-  const made = await language.compile({ source, file, offset, dir, scope: rule.scope, config });
+  const within = rule.within === undefined ? {} : { within: rule.within };
+  const made = await language.compile({ source, file, offset, dir, ...within, scope: rule.scope, config });
   const bridgeOptions: BridgeOptions = {
     scope,
     both: scope === 'row' && rule.images === 'both',

@@ -57,6 +57,8 @@ export interface TransformRule {
   readonly offset: { readonly line: number; readonly column: number };
   /** Absolute: imports of helper modules are relative to it. */
   readonly dir: string;
+  /** Absolute: helper modules outside of it are refused. Absent, as in every manifest: they may stand anywhere. */
+  readonly within?: string;
   readonly limits: TransformLimits;
   readonly error_handling: ErrorHandling;
   readonly plugin?: PluginDefinition;

@@ -2,7 +2,7 @@
 // an answer elsewhere (app.ts).
 
 import { sluiceError } from 'sluice/sdk';
-import { schemasOf, type TransformRule } from '../../core/workbench.ts';
+import { type EventBatch, schemasOf, type TransformRule } from '../../core/workbench.ts';
 import type { Body, EndpointName, PlaygroundTransformation, Query, Response } from './api.ts';
 import { commandsFor, preview, saveCode, write } from './export.ts';
 import { hashOf } from './files.ts';
@@ -81,7 +81,8 @@ export function handlersOf(bench: Workbench): Handlers {
       try {
         return await work(either, async () => {
           const rules = await rulesOf(workbook, stream, body.steps, body.until);
-          const batches = await Promise.all(body.events.map((given, i) => events.batch(given, i + 1)));
+          const batches: EventBatch[] = [];
+          for (const [i, given] of body.events.entries()) batches.push(await events.batch(given, i + 1));
           return await run({ rules, stream, events: batches, languages, shown, signal: either });
         });
       } finally {

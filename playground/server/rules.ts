@@ -1,7 +1,8 @@
 // From the steps that the page sends to rules that can run: those of the manifest, or drafts in their place, with the limits
 // and policies that the manifest gives them. A draft that the manifest does not know gets the defaults.
 
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type PluginDefinition, sluiceError } from 'sluice/sdk';
 import { loneRule, type StreamConfig, type TransformRule } from '../../core/workbench.ts';
 import type { PlaygroundStep } from './api.ts';
@@ -52,12 +53,27 @@ export async function ruleOf(workbook: Workbook, step: PlaygroundStep): Promise<
   const start = { line: 1, column: 1 };
   if (base !== undefined && type === base.type) {
     const file = labelOf(base, isInline(base));
-    return { ...base, ...settings, source: step.source ?? base.source, file, offset: start };
+    const code = { source: step.source ?? base.source, file, offset: start };
+    return { ...base, ...settings, ...code, ...withinProject(workbook, step) };
   }
   const plain = await plainRule(workbook, step.id, type as LanguageName);
   const { limits, error_handling } = base ?? plain;
   const draft = { ...plain, ...settings, limits, error_handling, source: step.source ?? base?.source ?? '' };
-  return { ...draft, dir: base?.dir ?? plain.dir, file: labelOf(draft, true), offset: start };
+  const code = { dir: base?.dir ?? plain.dir, file: labelOf(draft, true), offset: start };
+  return { ...draft, ...code, ...withinProject(workbook, step) };
+}
+
+// Code of a request must not open files that the manifest could not mean: helper modules come from its project alone, which is
+// the nearest folder around it with a package.json or a repository, or its own folder. What is on disk may do what it does there.
+function withinProject(workbook: Workbook, { source }: PlaygroundStep): { readonly within?: string } {
+  return source === undefined ? {} : { within: projectOf(workbook.book.manifest.dir) };
+}
+
+function projectOf(folder: string): string {
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    if (existsSync(join(at, 'package.json')) || existsSync(join(at, '.git'))) return at;
+  }
+  return folder;
 }
 
 /** A rule of this language with nothing but defaults. */

@@ -3,7 +3,6 @@
 // Guarantee: whoever closes it ends its captures, watchers and loaded transforms. The state store and the languages are given
 // to it and stay with whoever gave them.
 
-import { dirname } from 'node:path';
 import type { ErrorData, Finding, Languages, Log, Registry, StateStore } from '../../core/workbench.ts';
 import type { Change, PlaygroundFinding } from './api.ts';
 import { type Captures, capturesOf } from './capture.ts';
@@ -15,7 +14,7 @@ import { leased } from './leases.ts';
 import { type Letters, lettersOf, type Replay } from './letters.ts';
 import type { SampleProject } from './sample.ts';
 import { watching } from './watch.ts';
-import { openWorkbook, type Workbook } from './workbook.ts';
+import { codeFileOf, isInline, openWorkbook, type Workbook } from './workbook.ts';
 
 export interface WorkbenchParts {
   /** Absolute path of the manifest. */
@@ -83,7 +82,10 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
   const watched = watching(() => void refresh());
   const look = (): void => {
     const { manifest } = workbook.book;
-    watched.look([...new Set([dirname(file), ...manifest.transformations.map(({ dir }) => dir)])]);
+    const code = manifest.transformations
+      .filter((rule) => rule.plugin === undefined && !isInline(rule))
+      .map(codeFileOf);
+    watched.look([file, ...code]);
   };
   look();
 

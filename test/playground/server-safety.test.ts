@@ -243,8 +243,22 @@ describe('what is run', () => {
     if (one!.error === undefined) {
       expect(JSON.parse(one!.outputs[0]!)).toMatchObject({ after: { seen: Array(4).fill('undefined') } });
     }
-    const file = "import secret from '../../../../../../etc/passwd';\nexport default (row) => ({ ...row, secret });";
-    expect((await send('/api/run', run('reach', file))).text).not.toContain('root:');
+    const file = "import { secret } from '../outside.js';\nexport default (row) => ({ ...row, secret });";
+    expect((await send('/api/run', run('reach', file))).text).toContain('outside of the project');
+    for (const path of [
+      '../../../../../../etc/passwd',
+      '/etc/passwd',
+      'file:///etc/passwd',
+      '\\u002e./\\u002e./x.js',
+    ]) {
+      const code = `import * as secret from '${path}';\nexport default (row) => ({ ...row, secret });`;
+      const { problem, results } = JSON.parse((await send('/api/run', run('reach', code))).text) as {
+        problem: { code: string };
+        results: { fate: string }[];
+      };
+      expect(problem.code, path).toMatch(/E_TRANSFORM_(SYNTAX|PACKAGE)/);
+      expect(results[0]!.fate).toBe('not_run');
+    }
   });
 
   test('1,000 requests at once are all answered, and then one more as if nothing had been', async () => {

@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { basename, dirname, extname, isAbsolute, posix, relative, resolve } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import { type ErrorPlace, type SluiceError, sluiceError } from 'sluice/sdk';
 import { placeFrom } from '../refusals.ts';
 import { readCommonjs, readJson } from './commonjs.ts';
@@ -36,6 +36,8 @@ export interface ModulesSource {
   readonly typescript: boolean;
   /** Absolute: where relative imports start, and the search for packages. */
   readonly dir: string;
+  /** Absolute: helper modules outside of it are refused. */
+  readonly within?: string;
   readonly offset: { readonly line: number; readonly column: number };
   /** Names of npm packages that may be imported. What they need themselves comes with them. */
   readonly packages: readonly string[];
@@ -149,7 +151,12 @@ export function compileModules(input: ModulesSource): JoinedModules {
   /** null: it is not there, and need not be. */
   const find = (wanted: Import, { within, form }: Module, folder: string, refuse: Refuse): Found | null => {
     const { specifier } = wanted;
-    if (within === null && /^\.{1,2}\//.test(specifier)) return { path: resolve(folder, specifier), within: null };
+    if (within === null && /^\.{1,2}\//.test(specifier)) {
+      const path = resolve(folder, specifier);
+      if (input.within === undefined || path.startsWith(join(input.within, sep))) return { path, within: null };
+      const fix = 'move it into the project';
+      throw refuse('E_TRANSFORM_SYNTAX', `"${specifier}" is outside of the project, and is not read here`, fix);
+    }
     const asked: Asked = form.names === null ? 'require' : 'import';
     try {
       return inPackages(specifier, { within, folder, asked, packages: input.packages, refuse });
