@@ -10,6 +10,7 @@ import { EventsPane } from './panes/events.tsx';
 import { Header } from './panes/header.tsx';
 import { OutputPane } from './panes/output.tsx';
 import { ProblemsPane } from './panes/problems.tsx';
+import { Splitter } from './panes/splitter.tsx';
 import { StatusLine } from './panes/status.tsx';
 import { Tabs } from './panes/tabs.tsx';
 import { TestsPane } from './panes/tests.tsx';
@@ -40,6 +41,8 @@ export function App({ store, work, act, nonce, mac }: Props) {
         <ProblemsPane frame={frame} />
         <TestsPane frame={frame} />
         <OutputPane frame={frame} />
+        <Splitter frame={frame} edge="left" label="Width of the events" />
+        <Splitter frame={frame} edge="top" label="Height of the code" />
       </main>
       <StatusLine frame={frame} />
       <p class="heard" role="status" aria-live="polite">

@@ -5,6 +5,7 @@ import type { RunResult } from '../server/api.ts';
 import {
   type Action,
   draftSteps,
+  EDGES,
   type Item,
   initial,
   isDirty,
@@ -234,4 +235,9 @@ test('a replay that is shown goes with its letter, and with an edit', () => {
   expect(reduce(state, { type: 'select', ref: 'd' }).replay?.letter).toBe(4);
   expect(reduce(state, { type: 'select', ref: 'x' }).replay).toBe(null);
   expect(reduce(state, { type: 'edit', source: 'z' }).replay).toBe(null);
+});
+
+test('an edge between panes stays within its bounds', () => {
+  expect(after({ type: 'edge', edge: 'left', at: 99 }).edges.left).toBe(EDGES.left.most);
+  expect(after({ type: 'edge', edge: 'top', at: -5 }).edges).toEqual({ left: EDGES.left.start, top: EDGES.top.least });
 });

@@ -91,6 +91,13 @@ export interface CaptureState {
 export type View = 'auto' | 'sides' | 'diff';
 export type Tab = 'events' | 'transform' | 'output' | 'problems' | 'tests';
 export type Origin = 'captures' | 'dead_letters';
+/** left: the width of the left column. top: the height of code and problems. In percent of the desk. */
+export type Edge = 'left' | 'top';
+export const EDGES: Readonly<Record<Edge, { readonly least: number; readonly most: number; readonly start: number }>> =
+  {
+    left: { least: 15, most: 60, start: 24 },
+    top: { least: 25, most: 85, start: 62 },
+  };
 export type Theme = 'system' | 'light' | 'dark';
 export type DialogName =
   | 'palette'
@@ -138,6 +145,7 @@ export interface State {
   readonly notice: { readonly text: string; readonly bad: boolean } | null;
   readonly theme: Theme;
   readonly large: boolean;
+  readonly edges: Readonly<Record<Edge, number>>;
 }
 
 export type Action =
@@ -183,7 +191,8 @@ export type Action =
   | { readonly type: 'busy'; readonly busy: string | null }
   | { readonly type: 'notice'; readonly text: string; readonly bad: boolean }
   | { readonly type: 'theme'; readonly theme: Theme }
-  | { readonly type: 'large'; readonly large: boolean };
+  | { readonly type: 'large'; readonly large: boolean }
+  | { readonly type: 'edge'; readonly edge: Edge; readonly at: number };
 
 /** A draft that the browser kept, to be taken up where its step still is, or as a step of its own. */
 export interface KeptStep {
@@ -235,6 +244,7 @@ export const initial: State = {
   notice: null,
   theme: 'system',
   large: false,
+  edges: { left: EDGES.left.start, top: EDGES.top.start },
 };
 
 export function reduce(state: State, action: Action): State {
@@ -420,6 +430,10 @@ export function reduce(state: State, action: Action): State {
       return { ...state, theme: action.theme };
     case 'large':
       return { ...state, large: action.large };
+    case 'edge': {
+      const { least, most } = EDGES[action.edge];
+      return { ...state, edges: { ...state.edges, [action.edge]: Math.min(most, Math.max(least, action.at)) } };
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export async function openBrowser(width = 1440, height = 900): Promise<Browser> 
     locale: 'en-US',
     permissions: ['clipboard-read', 'clipboard-write'],
   });
-  context.setDefaultTimeout(12_000);
+  context.setDefaultTimeout(25_000);
   return {
     context,
     [Symbol.asyncDispose]: async () => {

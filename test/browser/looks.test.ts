@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Browser, chromiumPath, openBrowser, openPage, type Playground, startPlayground } from './chromium.ts';
-import { row, untilSums, write } from './parts.ts';
+import { row, until, untilSums, write } from './parts.ts';
 
 interface Violation {
   readonly id: string;
@@ -115,6 +115,30 @@ describe.skipIf(chromiumPath === null)('the looks of the page', () => {
     await page.getByRole('navigation', { name: 'Panes' }).getByRole('button', { name: 'Output' }).click();
     await page.getByRole('region', { name: 'Input and output' }).waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(720);
+    await page.close();
+  });
+
+  test('the edges between panes are moved by keys and by pointer, and stay after a reload', async () => {
+    const page = await opened({ scheme: 'light' });
+    const width = async (): Promise<number> =>
+      (await page.getByRole('region', { name: 'Events', exact: true }).boundingBox())!.width;
+    const before = await width();
+    await page.getByRole('separator', { name: 'Width of the events' }).focus();
+    for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowRight');
+    await until('the column is wider', async () => (await width()) > before + 100);
+    const bar = (await page.getByRole('separator', { name: 'Height of the code' }).boundingBox())!;
+    const code = async (): Promise<number> =>
+      (await page.getByRole('region', { name: 'Transform' }).boundingBox())!.height;
+    const height = await code();
+    await page.mouse.move(bar.x + 700, bar.y + 2);
+    await page.mouse.down();
+    await page.mouse.move(bar.x + 700, bar.y - 98, { steps: 3 });
+    await page.mouse.up();
+    await until('the code is lower', async () => Math.abs((await code()) - (height - 100)) < 5);
+    await page.reload();
+    await untilSums(page, '10 ok');
+    expect(await width()).toBeGreaterThan(before + 100);
+    await page.evaluate(() => localStorage.removeItem('sluice.look'));
     await page.close();
   });
 

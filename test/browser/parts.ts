@@ -5,7 +5,7 @@ import { until as untilWithin } from '../cli.ts';
 
 /** What the page does takes far less; a test that waits longer has failed. */
 export async function until<T>(what: string, ask: () => Promise<T | null | undefined | false>): Promise<T> {
-  return await untilWithin(what, ask, 12_000);
+  return await untilWithin(what, ask, 25_000);
 }
 
 /** The events of the list, one text each: `✓ u update orders 41 ok`. */
