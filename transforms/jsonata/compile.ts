@@ -650,6 +650,7 @@ const RUNTIME_NAMES = [
   ...['concat', 'range', 'within', 'minus', 'lookArray', 'look', 'lastArray', 'path', 'along', 'sequenceOf', 'filter'],
   ...[
     'pickAt',
+    'all',
     'group',
     'sparse',
     'array',

@@ -159,6 +159,13 @@ describe('lanes', () => {
     }
   });
 
+  test('an event that fails beside an array constructor has its error from the compiled lane', async () => {
+    await using made = await transform('{ "m": $max(["1", "2"]) }', jsonata());
+    const result = await made.apply(orders, signal);
+    expect(result.failed.map(({ error }) => error.message)).toEqual([expect.stringMatching(/^T0412: .*"max"/)]);
+    expect(made.lane()).toEqual({ name: 'compiled', events: 1, deopts: 0 });
+  });
+
   test('recursion that is too deep for a stack is answered by the reference', async () => {
     const code = '( $f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; { "n": $f(depth) } )';
     const batch = batchOf([10, 20_000].map((depth) => eventOf(depth, { after: { depth } })));
