@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { sluice } from './cli.ts';
+import { knowSandbox } from './known-sandbox.ts';
 import { BIGS, BLOBS, DECIMALS, INTS, REALS, TEXTS, TIMES } from './round-trip/values.ts';
 
 const TRANSFORMS = [
@@ -23,6 +24,7 @@ function folderWith(transform: string | null, stream: string): Disposable & { pa
       ? ''
       : `transformations:\n  - ${transform.replace('{', '{ id: same, type: javascript, limits: { timeout: 30s, output: 8MiB },')}\n`;
   const list = transform === null ? '' : '    transformations: [same]\n';
+  knowSandbox(path('.sluice/state.db'));
   writeFileSync(path('same.js'), 'export default (row) => row;\n');
   writeFileSync(path('same-event.js'), 'export default (event) => event;\n');
   writeFileSync(path('sluice.yaml'), `version: 1\n${own}streams:\n  - id: s\n${list}${stream}`);

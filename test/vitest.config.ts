@@ -18,6 +18,7 @@ export default defineConfig({
     exclude: ['node_modules/**', 'dist/**'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    globalSetup: [at('test/known-sandbox.ts')],
     pool: 'forks',
     execArgv: ['--conditions=source', '--no-warnings'],
   },

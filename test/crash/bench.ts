@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Ledger, SinkCounts } from '../../core/checkpoint.ts';
 import { type RunningSluice, type SluiceResult, sluice, startSluice } from '../cli.ts';
+import { knowSandbox } from '../known-sandbox.ts';
 
 export interface Bench extends Disposable {
   path(name: string): string;
@@ -54,6 +55,7 @@ export function newBench(files: Readonly<Record<string, string>>): Bench {
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
   for (const [name, text] of Object.entries(files)) bench.write(name, text);
+  knowSandbox(path('.sluice/state.db'));
   return bench;
 }
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openStateStore } from '../../core/state/index.ts';
 import { startSluice, until } from '../cli.ts';
+import { knowSandbox } from '../known-sandbox.ts';
 import { plant } from './planted.ts';
 
 const PROBE = fileURLToPath(new URL('./probe.mjs', import.meta.url));
@@ -53,6 +54,7 @@ export async function underAttack(code: string): Promise<Seen> {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-attack-'));
   const at = (name: string): string => join(dir, name);
   const rows = (): string[] => read(at('out.ndjson')).split('\n').filter(Boolean);
+  knowSandbox(at('state.db'));
   writeFileSync(at('in.ndjson'), lines(0, WARM));
   writeFileSync(at('transform.js'), plant(code, PLANTED));
   writeFileSync(at('sluice.json'), JSON.stringify(MANIFEST));
