@@ -10,6 +10,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, vi } from 'vitest';
 import type { Ledger as StoredLedger } from '../../core/checkpoint.ts';
 import { type RunningSluice, type SluiceOptions, type SluiceResult, sluice, startSluice, until } from '../cli.ts';
+import { knowSandbox } from '../known-sandbox.ts';
 
 export interface Ledger extends StoredLedger {
   readonly pending: number;
@@ -135,6 +136,7 @@ export async function pipeline(manifest?: object, files: Readonly<Record<string,
   };
 
   for (const [name, text] of Object.entries(files)) write(name, text);
+  knowSandbox(path('.sluice/state.db'));
   const made: Pipeline = {
     dir,
     path,
@@ -204,7 +206,10 @@ export function fileToFile(of: {
   };
 }
 
-export function javascript(code: string, more: object = {}): object {
+export function javascript(
+  code: string,
+  more: object = {},
+): Readonly<Record<string, unknown>> & { readonly id: string } {
   return { id: 'code', type: 'javascript', code, ...more };
 }
 

@@ -3,8 +3,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { expectSum, fileToFile, javascript, ndjson, pipeline } from './pipeline.ts';
+import { sideBySide } from './side-by-side.ts';
 
-const same = [javascript('export default (row) => row')];
+const through = javascript('export default (row) => row');
+const same = [through];
 
 interface Case {
   readonly name: string;
@@ -38,24 +40,27 @@ const cases: readonly Case[] = [
 const whole = (line: string | Uint8Array): Buffer =>
   Buffer.concat([Buffer.from('{"id":1}\n'), Buffer.from(line), Buffer.from('\n{"id":4}\n{"id":5}\n')]);
 
-describe.concurrent('a line that is', () => {
-  it.for(cases)('$name is one dead letter with its number, and its neighbours pass', async ({ line, code, says }) => {
-    await using p = await pipeline(fileToFile({ transformations: same }));
-    p.write('in.ndjson', whole(line));
-    const ran = await p.run();
-    expect(ran.code, ran.stderr).toBe(0);
-    expect(p.rows('out.ndjson')).toEqual([{ id: 1 }, { id: 4 }, { id: 5 }]);
-    const letters = await p.letters();
-    expect(letters).toHaveLength(1);
-    expect(letters[0]).toMatchObject({
-      place: { kind: 'source' },
-      status: 'pending',
-      error: { code, at: { line: 2 } },
-    });
-    if (says !== undefined) expect(letters[0]!.error.message).toMatch(says);
-    expect((await p.status())[0]!.ledger).toMatchObject({ in: 4, delivered: 3, dead_lettered: 1 });
-  });
+describe('a line that is', () => {
+  const became = sideBySide(cases.map(({ line }) => ({ transformation: through, input: whole(line) })));
 
+  it.for([...cases.entries()].map(([n, one]) => ({ ...one, n })))(
+    '$name is one dead letter with its number, and its neighbours pass',
+    ({ n, code, says }) => {
+      const { out, letters, shown } = became(n);
+      expect(out).toEqual([{ id: 1 }, { id: 4 }, { id: 5 }]);
+      expect(letters).toHaveLength(1);
+      expect(letters[0]).toMatchObject({
+        place: { kind: 'source' },
+        status: 'pending',
+        error: { code, at: { line: 2 } },
+      });
+      if (says !== undefined) expect(letters[0]!.error.message).toMatch(says);
+      expect(shown.ledger).toMatchObject({ in: 4, delivered: 3, dead_lettered: 1 });
+    },
+  );
+});
+
+describe.concurrent('a line that is', () => {
   it('no JSON is found without a transform too, where `verify` asks for it', async () => {
     await using p = await pipeline(fileToFile({ source: { verify: true } }));
     p.write('in.ndjson', whole('{"id":2,,}'));

@@ -3,17 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  expectSum,
-  expectTold,
-  fileToFile,
-  javascript,
-  type Letter,
-  ndjson,
-  numbered,
-  parsed,
-  pipeline,
-} from './pipeline.ts';
+import { expectSum, expectTold, fileToFile, javascript, ndjson, numbered, parsed, pipeline } from './pipeline.ts';
+import { sideBySide } from './side-by-side.ts';
 
 const ofFile = (file: string): object => fileToFile({ transformations: [{ id: 'code', type: 'javascript', file }] });
 
@@ -146,7 +137,7 @@ interface Bad {
   readonly limits?: object;
 }
 
-describe.concurrent('one event on which the transform', () => {
+describe('one event on which the transform', () => {
   const bad: readonly Bad[] = [
     { name: 'throws', code: 'throw new Error("not three")', error: 'E_TRANSFORM_RUNTIME', says: /not three/, line: 2 },
     { name: 'throws what is no error', code: 'throw "text"', error: 'E_TRANSFORM_RUNTIME', says: /text/ },
@@ -207,37 +198,42 @@ describe.concurrent('one event on which the transform', () => {
     },
   ];
 
-  it.for(bad)('$name is a dead letter, and the others pass in order', async ({ code, error, says, line, limits }) => {
-    const source = `export default (row) => {\n  if (row.id === 3) { ${code} }\n  return { ...row, seen: true };\n};\n`;
-    await using p = await pipeline(
-      fileToFile({
-        transformations: [
-          // time is the machine's: on a busy one an event takes 50 ms for no fault of its own
-          { id: 'code', type: 'javascript', file: './code.js', limits: { timeout: '5s', ...limits } },
-        ],
-      }),
-      { 'in.ndjson': ndjson(numbered(6)), 'code.js': source },
-    );
-    const ran = await p.run();
-    expect(ran.code, ran.stderr).toBe(0);
-    expect(p.rows('out.ndjson')).toEqual([1, 2, 4, 5, 6].map((id) => ({ id, seen: true })));
-    const letters = await p.letters();
-    expect(letters).toHaveLength(1);
-    const letter: Letter = letters[0]!;
-    expect(letter).toMatchObject({
-      stream: 's',
-      status: 'pending',
-      place: { kind: 'transform', id: 'code' },
-      event_id: expect.any(String),
-      error: { code: expect.stringMatching(new RegExp(`^${error}`)), message: expect.stringMatching(says) },
-    });
-    expect(JSON.parse(letter.event)).toMatchObject({ op: 'c', after: { id: 3 } });
-    if (line !== undefined) {
-      expect(letter.error.at).toMatchObject({ file: p.path('code.js'), line, column: expect.any(Number) });
-    }
-    const [shown] = await p.status();
-    expect(shown!.ledger).toEqual({ in: 6, delivered: 5, filtered: 0, skipped: 0, dead_lettered: 1, pending: 0 });
-  });
+  const became = sideBySide(
+    bad.map(({ code, limits }, n) => ({
+      // time is the machine's: on a busy one an event takes 50 ms for no fault of its own
+      transformation: {
+        id: `code${n}`,
+        type: 'javascript',
+        file: `./code${n}.js`,
+        limits: { timeout: '5s', ...limits },
+      },
+      input: ndjson(numbered(6)),
+      files: {
+        [`code${n}.js`]: `export default (row) => {\n  if (row.id === 3) { ${code} }\n  return { ...row, seen: true };\n};\n`,
+      },
+    })),
+  );
+
+  it.for([...bad.entries()].map(([n, one]) => ({ ...one, n })))(
+    '$name is a dead letter, and the others pass in order',
+    ({ n, error, says, line }) => {
+      const { out, letters, shown, path } = became(n);
+      expect(out).toEqual([1, 2, 4, 5, 6].map((id) => ({ id, seen: true })));
+      expect(letters).toHaveLength(1);
+      const letter = letters[0]!;
+      expect(letter).toMatchObject({
+        status: 'pending',
+        place: { kind: 'transform', id: `code${n}` },
+        event_id: expect.any(String),
+        error: { code: expect.stringMatching(new RegExp(`^${error}`)), message: expect.stringMatching(says) },
+      });
+      expect(JSON.parse(letter.event)).toMatchObject({ op: 'c', after: { id: 3 } });
+      if (line !== undefined) {
+        expect(letter.error.at).toMatchObject({ file: path(`code${n}.js`), line, column: expect.any(Number) });
+      }
+      expect(shown.ledger).toEqual({ in: 6, delivered: 5, filtered: 0, skipped: 0, dead_lettered: 1, pending: 0 });
+    },
+  );
 });
 
 describe.concurrent('the policy of a transform', () => {
