@@ -4,6 +4,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface SluiceOptions {
@@ -122,9 +124,12 @@ export async function until<T>(
   }
 }
 
+/** Where the command line keeps its compiled modules itself; told from outside, its first modules are among them. */
+const COMPILED = join(tmpdir(), 'node-compile-cache');
+
 /** The environment of the test, without what would change a child's output or Node's behaviour. */
 function environment(extra: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, NODE_ENV: __, ...rest } = process.env;
-  const env = { ...rest, NO_COLOR: '1', ...extra };
+  const env = { ...rest, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILED, ...extra };
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
 }
