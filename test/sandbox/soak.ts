@@ -54,21 +54,23 @@ const sample = async (): Promise<void> => {
   }
 };
 
-/** Median of the last tenth or so of the samples against those from a tenth on: 100 each at full length. */
-const drift = (samples: readonly number[], every: number): number => {
+/** Median of the last `every` samples against those from `from` on: 100 each at full length. */
+const drift = (samples: readonly number[], every: number, from: number): number => {
   const median = (part: readonly number[]): number => [...part].sort((a, b) => a - b)[part.length >> 1]!;
-  return (median(samples.slice(-every)) - median(samples.slice(2 * every, 3 * every))) / 1e6;
+  return (median(samples.slice(-every)) - median(samples.slice(from, from + every))) / 1e6;
 };
 
 const every = Math.min(100, isolates / 20);
+// what drift() looks at; a sample takes longer than a round
+const isCompared = (i: number): boolean => (i >= 2 * every && i < 3 * every) || i >= isolates - every;
 for (let i = -WARM; i < isolates; i++) {
   await using loaded = await pool.load(
     program(`const made = ${i}; return JSON.stringify({ ...JSON.parse(main), made })`),
   );
   await Promise.all([loaded.run(slice(20)), loaded.run(slice(20))]);
-  if (i >= 0) await sample();
+  if (isCompared(i)) await sample();
 }
-const made = { parent: drift(parent, every), children: [...children.values()].map((one) => drift(one, every)) };
+const made = { parent: drift(parent, every, 0), children: [...children.values()].map((one) => drift(one, every, 0)) };
 
 parent.length = 0;
 children.clear();
@@ -87,8 +89,8 @@ for (let i = 0; i < kills; i++) {
 }
 const survivors = [...children.values()].filter((samples) => samples.length === kills);
 const killed = {
-  parent: drift(parent, everyKill),
-  children: survivors.map((one) => drift(one, everyKill)),
+  parent: drift(parent, everyKill, 2 * everyKill),
+  children: survivors.map((one) => drift(one, everyKill, 2 * everyKill)),
   dead: children.size - pool.processes().length,
   answered,
 };
