@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { scaled } from '../../test/long.ts';
 import { openStateStore } from './index.ts';
 import type { DeadLetterMark, NewDeadLetter, Place, StateStore, StateWrite } from './store.ts';
 import { letterBytes } from './tables.ts';
@@ -141,7 +142,7 @@ class Model {
 }
 
 test.each([
-  ['sqlite', 60],
+  ['sqlite', scaled(200)], // each of them opens files and a worker
   ['memory', 200],
 ] as const)('any sequence of writes leaves the %s store as the model says', async (kind, numRuns) => {
   using folder = tempFolder();

@@ -5,6 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { long } from '../../test/long.ts';
 import { newFolder } from './fixture.ts';
 
 const SCRIPT = fileURLToPath(new URL('./children/copy.ts', import.meta.url));
@@ -27,8 +28,8 @@ async function run(args: string[], killAfter: number): Promise<{ checkpoints: nu
 }
 
 test.each([
-  ['one file', '0', 30],
-  ['rotated files', '20000', 12],
+  ['one file', '0', long ? 30 : 10],
+  ['rotated files', '20000', long ? 12 : 6],
 ])('into %s: killed at any moment, nothing is lost and nothing is there twice', async (_, size, kills) => {
   await using folder = await newFolder();
   const rows = Array.from({ length: 40_000 }, (_, n) => JSON.stringify({ n, text: 'x'.repeat((n * 7) % 150) }));

@@ -39,7 +39,7 @@ test.each([
   const { bench, lines } = start();
   using _ = bench;
   using writer = keepWriting(10, () => lines.append());
-  for (let n = 0; n < 3; n++) {
+  for (let n = 0; n < scaled(20); n++) {
     const running = bench.start('run');
     await untilItGrows(bench, running);
     const end = await running.kill(signal);
