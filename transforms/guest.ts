@@ -122,8 +122,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     // What JSON writes as something else: NaN and Infinity (null), and most built-in objects (`{}`, or an object of numbers). The text
     // tells where that may be; then plain objects are walked, which is all but free. Where there is more than these, the value is
     // written once more, with an eye on each part of it.
-    const suspectText = (text: string): boolean =>
-      indexOf(text, 'null', 0) >= 0 || indexOf(text, '{}', 0) >= 0 || indexOf(text, '{"0":', 0) >= 0;
+    const suspectText = (text: string): boolean => host.hasOddObject(text) || indexOf(text, 'null', 0) >= 0;
     const suspect = (value: object): boolean => {
       const proto = getPrototypeOf(value) as unknown;
       if (proto !== objectPrototype && proto !== null && !isArray(value)) return true;
@@ -192,7 +191,8 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       const kind = proto === objectPrototype || proto === null ? undefined : builtInOf(value);
       if (kind !== undefined)
         throw host.refuse('output', `${what} must be ${wanted} (a plain object), and is ${aKind(kind)}`);
-      if (iterator in value)
+      // not `in`, which is slow in the frozen realm
+      if ((value as { readonly [iterator]?: unknown })[iterator] !== undefined)
         throw host.refuse('output', `${what} must be ${wanted}, and is something to iterate over: return an array`);
       return value;
     };

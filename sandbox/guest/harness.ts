@@ -15,6 +15,8 @@ export interface GuestHost {
   refuse(why: string, message: string, more?: RefusalDetails): Error;
   /** Asks for the heads of events (id, time, envelope). False: this run is void, and is done again with heads. */
   needHeads(): boolean;
+  /** Whether a text is JSON that holds an empty object, or one whose first key is 0. */
+  hasOddObject(text: string): boolean;
   /** A line of the running event. */
   log(level: string, args: readonly unknown[]): void;
   /** Throws the running event's dice from the start again. */
@@ -68,6 +70,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const { isArray } = Array;
   const call = Function.prototype.call;
   const indexOf = call.bind(String.prototype.indexOf) as (text: string, part: string, from?: number) => number;
+  const codeAt = call.bind(String.prototype.charCodeAt) as (text: string, index: number) => number;
+  const join = call.bind(Array.prototype.join) as (texts: readonly string[], by: string) => string;
   const cut = call.bind(String.prototype.slice) as (text: string, from: number, to?: number) => string;
   const AT = 0;
   const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 the call is void
@@ -227,12 +231,32 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     return bytes;
   };
 
+  // What one walk from bracket to bracket tells of a text, kept for whoever asks next: a result is asked about twice.
+  let walked: string | null = null;
+  let openers = 0;
+  let oddObject = false;
+  const walk = (text: string): void => {
+    if (text === walked) return;
+    walked = text;
+    openers = 0;
+    oddObject = false;
+    for (let i = indexOf(text, '{', 0); i >= 0; i = indexOf(text, '{', i + 1)) {
+      openers++;
+      const next = codeAt(text, i + 1);
+      if (next === 125 || (next === 34 && codeAt(text, i + 2) === 48 && codeAt(text, i + 3) === 34)) oddObject = true;
+    }
+  };
+  const hasOddObject = (text: string): boolean => {
+    walk(text);
+    return oddObject;
+  };
+
   // Counts opening brackets first: text that has few cannot be deep, and that is nearly all text.
   const tooDeep = (text: string): boolean => {
-    let openers = 0;
-    for (let i = indexOf(text, '{', 0); i >= 0 && openers <= most; i = indexOf(text, '{', i + 1)) openers++;
-    for (let i = indexOf(text, '[', 0); i >= 0 && openers <= most; i = indexOf(text, '[', i + 1)) openers++;
-    if (openers <= most) return false;
+    walk(text);
+    let all = openers;
+    for (let i = indexOf(text, '[', 0); i >= 0 && all <= most; i = indexOf(text, '[', i + 1)) all++;
+    if (all <= most) return false;
     let depth = 0;
     let inString = false;
     for (let i = 0; i < text.length; i++) {
@@ -382,8 +406,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     if (upto >= 0) statuses = '';
     const count = statuses.length;
     lines.length = count;
-    let text = statuses;
-    for (let i = 0; i < count; i++) text += `\n${lines[i]!}`;
+    let text = count === 0 ? '' : `${statuses}\n${join(lines, '\n')}`;
     const limit = upto < 0 ? first + count : upto;
     for (const entry of entries) {
       if (entry.index < limit) text += `\n${entry.text === '' ? entry.dropped : entry.text}`;
@@ -400,6 +423,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const host: GuestHost = {
     refuse: (why, message, more) => new Refusal(why, message, more),
     needHeads,
+    hasOddObject,
     log,
     reseed() {
       seededFor = -1;
