@@ -95,6 +95,8 @@ export function createWork(store: Store, api: Api, tab: string) {
   });
 
   let typed = false;
+  /** The step whose tests were asked for and have not come yet. */
+  let asked: string | null = null;
   /** The version that was run again because its time was over before its first event. */
   let tried = -1;
   let testTimer: ReturnType<typeof setTimeout> | undefined;
@@ -105,7 +107,8 @@ export function createWork(store: Store, api: Api, tab: string) {
     }
     if (state.chain !== before.chain) keepDrafts(state);
     const step = stepOf(state);
-    if (step !== null && state.tests.transform !== step.id && step.disk !== null) void listTests(step.id);
+    if (step !== null && step.disk !== null && state.tests.transform !== step.id && asked !== step.id)
+      void listTests(step.id);
     // the tests follow a run that came through, when nothing more happens
     if (
       state.run !== before.run &&
@@ -189,14 +192,19 @@ export function createWork(store: Store, api: Api, tab: string) {
   }
 
   async function listTests(transform: string): Promise<void> {
+    asked = transform;
     try {
       const answer = await api.call('tests', { query: { transform } });
       if (stepOf(store.get())?.id !== transform) return;
       store.send({ type: 'tests', transform, answer });
-      if (answer.tests.length > 0) await runTests();
+      // before the events have run, their end starts the tests: what is looked at first has the machine for itself
+      const { run } = store.get();
+      if (answer.tests.length > 0 && !run.running && run.results.size > 0) await runTests();
     } catch (error) {
       store.send({ type: 'tests', transform, answer: { file: '', exists: false, tests: [], findings: [] } });
       complain(error);
+    } finally {
+      if (asked === transform) asked = null;
     }
   }
 
