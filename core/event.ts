@@ -79,10 +79,15 @@ export interface Unreadable {
   readonly table?: string;
 }
 
-/** A range of a snapshot: the sink deletes what lies in it and is not in `keep` (DELIVERY.md, section 6). */
+/**
+ * A range of a snapshot: before it writes the events of the batch, the sink deletes what lies in it and is not in `keep`
+ * (DELIVERY.md, section 6). Keys are in the order of the key's columns; integers are compared as integers, texts by their bytes.
+ */
 export interface SnapshotRange {
   readonly table: string;
+  /** Keys after this one; null: from the first on. */
   readonly from: readonly Json[] | null;
+  /** Up to this one, and with it; null: to the last. */
   readonly to: readonly Json[] | null;
   readonly keep: readonly (readonly Json[])[];
 }

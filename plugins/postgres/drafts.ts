@@ -72,9 +72,12 @@ export function batchOfDrafts(
   drafts: readonly Draft[],
   bytes: number,
   { stream, database }: BatchNames,
-  ranges?: readonly SnapshotRange[],
+  chunk?: { readonly layout: Layout; readonly ranges: readonly SnapshotRange[] },
 ): EventBatch {
   const columns = new Map<string, readonly Column[]>();
+  // a chunk of which no row is left still says by its range which rows are gone
+  if (chunk !== undefined) columns.set(chunk.layout.table, chunk.layout.columns);
+  const ranges = chunk === undefined || chunk.ranges.length === 0 ? undefined : chunk.ranges;
   const unreadable = new Map<number, Unreadable>();
   let last: Layout | null = null;
   for (let i = 0; i < drafts.length; i++) {

@@ -4,6 +4,7 @@
 
 import type { BatchLimits, SnapshotRange, SourceItem } from 'sluice/sdk';
 import { type BatchNames, batchOfDrafts, type Draft } from './drafts.ts';
+import type { Layout } from './layout.ts';
 import type { PostgresPosition } from './position.ts';
 import { type Progress, position } from './progress.ts';
 
@@ -84,8 +85,8 @@ export class Pile {
   }
 
   /** A batch of rows, with the position as the progress says it now. */
-  addRows(drafts: readonly Draft[], bytes: number, ranges: readonly SnapshotRange[] | undefined): void {
-    const batch = batchOfDrafts(drafts, bytes, this.#names, ranges);
+  addRows(layout: Layout, drafts: readonly Draft[], bytes: number, range: SnapshotRange | null): void {
+    const batch = batchOfDrafts(drafts, bytes, this.#names, { layout, ranges: range === null ? [] : [range] });
     this.add({ batch, position: position(this.#progress), phase: 'snapshot' });
   }
 

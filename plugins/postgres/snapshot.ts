@@ -28,7 +28,7 @@ export interface Chunk {
   /** No rows come after these. */
   readonly last: boolean;
   readonly visible: Visibility;
-  /** It is given when the stream has passed this. */
+  /** It is given when the stream has passed this: everything that was in the log by then, durable or not. */
   readonly until: bigint;
   /** Keys that a newer transaction touched, by keyText. */
   readonly touched: Map<string, readonly string[]>;

@@ -67,14 +67,24 @@ export interface Snapshotter {
   streamed(xid: bigint): void;
   /** Everything up to `lsn` was streamed. */
   passed(lsn: bigint): void;
-  /** Forgets transactions that everybody sees, when there are many. */
+  /** So many transactions were streamed that those that everybody sees should be forgotten. */
+  readonly crowded: boolean;
+  /** Forgets them, if they are so many. */
   prune(): Promise<void> | undefined;
   /** Reads the rows of small tables as of the snapshot that the caller's transaction has; what it gives needs no waiting. */
   readNow(): Promise<void>;
+  /** While a chunk waits: makes an idle server write its log. */
+  help(): Promise<void>;
   /** The chunk that waits is lost with the connection; it is read again. */
   reset(): void;
 }
 
+// What a chunk has seen may be in the log and not durable yet (synchronous_commit = off), and only what is durable is streamed. So a
+// chunk waits for all of the log. Of an idle server the end of the log is never made durable: reading itself writes there (pages are
+// tidied up). A transaction id that is taken, and nothing else, is a commit after all of that, which the server makes durable soon.
+
+/** A chunk that has waited for so long is helped. */
+const IDLE_MS = 50;
 /** About how much one chunk reads. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const CHUNK_ROWS = 10_000;
@@ -93,7 +103,10 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   let chunk: Chunk | null = null;
   let { xid } = parts;
   let notBefore = 0;
+  let readAt = 0;
+  let helped = false;
   let wait = LATER_MS;
+  let crowd = MANY_SUSPECTS;
   /** Bytes of a row, by table, as the last chunk had them. */
   const rowBytes = new Map<string, number>();
   /** Whether the chunk's snapshot sees the transaction that is being streamed. */
@@ -176,8 +189,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       }
       if (at + 1 < rows.length && (drafts.length >= limits.maxEvents || bytes >= limits.maxBytes)) {
         moveTodo(progress, { ...progress.todo[0]!, ...(todo.done === true ? {} : { after: row.key }) });
-        const range = rangeOf(found, from, at + 1);
-        pile.addRows(drafts, bytes, range === null ? undefined : [range]);
+        pile.addRows(found.layout, drafts, bytes, rangeOf(found, from, at + 1));
         drafts = [];
         bytes = 0;
         from = at + 1;
@@ -185,8 +197,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     }
     if (rows.length > 0) rowBytes.set(todo.table, total / rows.length);
     moveTodo(progress, nextTodo(found));
-    const range = rangeOf(found, from, rows.length);
-    pile.addRows(drafts, bytes, range === null ? undefined : [range]);
+    pile.addRows(found.layout, drafts, bytes, rangeOf(found, from, rows.length));
     if (progress.todo.length === 0) {
       log.info({}, 'the rows are read');
       pile.add({ batch: pile.nothing(), position: position(progress), phase: 'streaming' });
@@ -234,6 +245,8 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       wait = LATER_MS;
       xid = found.visible.xmax;
       chunk = found;
+      readAt = performance.now();
+      helped = false;
     },
     watches: (table) => progress.todo.length > 0 && progress.todo.some((todo) => todo.table === table),
     touch(layout, of, { key, oldKey, moved, partial }) {
@@ -264,14 +277,22 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       chunk = null;
       give(found);
     },
+    get crowded() {
+      return suspects.size >= crowd;
+    },
     prune() {
-      return suspects.size < MANY_SUSPECTS ? undefined : forget();
+      return suspects.size < crowd ? undefined : forget();
     },
     async readNow() {
       const found = await readNext(true);
       if (found === 'gone') drop(null, progress.todo[0]!);
       else if (found === 'keyless') drop(KEYLESS, progress.todo[0]!);
       else if (found !== null && found !== 'later') give(found);
+    },
+    async help() {
+      if (chunk === null || helped || performance.now() - readAt < IDLE_MS) return;
+      helped = true;
+      await parts.sql.query('select pg_current_xact_id()');
     },
     reset() {
       chunk = null;
@@ -284,6 +305,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     const visible = visibilityOf(text!);
     xid = visible.xmax;
     for (const one of suspects) if (sees(visible, one)) suspects.delete(one);
+    crowd = suspects.size + MANY_SUSPECTS; // those that are left may stay for long
   }
 }
 

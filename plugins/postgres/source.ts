@@ -158,8 +158,54 @@ function newReading(address: Address, config: SourceSettings, context: Context):
     let told = performance.now();
     let looked = told;
     let asked = 0;
+    /** What is done between two transactions. */
+    const attend = async (): Promise<void> => {
+      const request = requests.shift();
+      if (request !== undefined) {
+        pile.close(null);
+        await applyRequest(request, scope);
+        pile.add({ batch: pile.nothing(), position: position(progress), taken: request.number });
+        return;
+      }
+      if (snapshotter.due() === 0) {
+        await snapshotter.read();
+        stream?.ask();
+      }
+      await snapshotter.prune();
+      if (performance.now() - looked < config.heartbeat || context.tap) return;
+      looked = performance.now();
+      if (!(await refreshTables(scope))) return;
+      pile.close(null);
+      pile.add({ batch: pile.nothing(), position: position(progress) });
+    };
+    /** Decodes what is there, until something can be given or is to be done. True: nothing is there any more. */
+    const decode = async (from: ReplicationStream): Promise<boolean> => {
+      for (let message = from.next(); message !== null; message = from.next()) {
+        const asking = decoder.take(message);
+        if (asking !== undefined) await asking;
+        if (pile.ready.length > 0) return false;
+        if (!decoder.open && (requests.length > 0 || snapshotter.due() === 0 || snapshotter.crowded)) return false;
+      }
+      if (decoder.open) return true;
+      if (pile.length > 0) {
+        // An idle stream gives each small batch at once; a busy one waits for more.
+        const wait = pile.since - told < limits.maxWait ? limits.maxWait - (performance.now() - pile.since) : 0;
+        if (wait > 0) {
+          await from.wait(wait);
+          return false;
+        }
+        pile.close(null);
+        told = performance.now();
+      } else if (performance.now() - told >= config.heartbeat) {
+        told = performance.now();
+        if (progress.lsn > given!.lsn)
+          pile.add({ batch: pile.nothing(), position: position(progress) }); // a heartbeat
+        else from.ask();
+      }
+      return true;
+    };
     for (;;) {
-      yield* give();
+      if (pile.ready.length > 0) yield* give();
       if (signal.aborted) return;
       if (letGo) {
         await resume(now, signal);
@@ -168,55 +214,13 @@ function newReading(address: Address, config: SourceSettings, context: Context):
         snapshotter.reset();
         continue;
       }
-      if (!decoder.open) {
-        const request = requests.shift();
-        if (request !== undefined) {
-          pile.close(null);
-          await applyRequest(request, scope);
-          pile.add({ batch: pile.nothing(), position: position(progress), taken: request.number });
-          continue;
-        }
-        if (snapshotter.due() === 0) {
-          await snapshotter.read();
-          stream.ask();
-        }
-        await snapshotter.prune();
-        if (performance.now() - looked >= config.heartbeat && !context.tap) {
-          looked = performance.now();
-          if (await refreshTables(scope)) {
-            pile.close(null);
-            pile.add({ batch: pile.nothing(), position: position(progress) });
-            continue;
-          }
-        }
-      }
-      const message = stream.next();
-      if (message !== null) {
-        await decoder.take(message);
-        continue;
-      }
-      if (!decoder.open && pile.length > 0) {
-        // An idle stream gives each small batch at once; a busy one waits for more.
-        const wait = pile.since - told < limits.maxWait ? limits.maxWait - (performance.now() - pile.since) : 0;
-        if (wait <= 0) {
-          pile.close(null);
-          told = performance.now();
-        } else {
-          await stream.wait(wait);
-        }
-        continue;
-      }
-      const idle = performance.now() - told;
-      if (!decoder.open && idle >= config.heartbeat) {
-        told = performance.now();
-        if (progress.lsn > given.lsn) {
-          pile.add({ batch: pile.nothing(), position: position(progress) }); // a heartbeat
-          continue;
-        }
-        stream.ask();
-      }
+      if (!decoder.open) await attend();
+      if (pile.ready.length > 0) continue;
+      const idle = await decode(stream);
+      if (!idle || pile.ready.length > 0) continue;
       if (snapshotter.waiting && performance.now() - asked >= ASK_MS) {
         asked = performance.now();
+        await snapshotter.help();
         stream.ask();
       }
       await stream.wait(snapshotter.waiting ? ASK_MS : Math.min(snapshotter.due() ?? 1_000, config.heartbeat));

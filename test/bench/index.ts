@@ -1,4 +1,4 @@
-// All figures in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start,jsonata,kazaam]`.
+// All figures in one table: `npm run bench [-- --rows 200000 --rounds 5 --only sandbox,streams,start,jsonata,kazaam,postgres]`.
 // Ratios to a baseline of the same round. The A/A lines are a baseline against itself: a difference smaller than their spread
 // says nothing. Run it on a machine that does nothing else. It fails on wrong output, never on a figure.
 
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { copyProject } from '../project-copy.ts';
 import { jsonataFigures } from './jsonata.ts';
 import { kazaamFigures } from './kazaam.ts';
+import { postgresFigures } from './postgres.ts';
 import { sandboxFigures } from './sandbox.ts';
 import { startFigures } from './startup.ts';
 import { streamFigures } from './streams.ts';
@@ -17,7 +18,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: 'sandbox,streams,start,jsonata,kazaam' },
+    only: { type: 'string', default: 'sandbox,streams,start,jsonata,kazaam,postgres' },
   },
 });
 const rows = Number(values.rows);
@@ -40,3 +41,5 @@ if (parts.includes('streams'))
 if (parts.includes('start')) console.log(await startFigures(cli, rounds));
 if (parts.includes('jsonata')) for (const figure of await jsonataFigures(rounds)) console.log(lineOf(figure));
 if (parts.includes('kazaam')) for (const figure of kazaamFigures(rounds)) console.log(lineOf(figure));
+if (parts.includes('postgres'))
+  for (const figure of await postgresFigures(cli, { rows: rows * 1.5, rounds })) console.log(lineOf(figure));
