@@ -1,12 +1,14 @@
 // Builds what is published, into dist/: the sources with their types taken off, at the same relative places, so that a worker
 // or child that is started beside its parent's file is found in a checkout and in the package alike. tsc does all of it,
-// declarations too. Only what can be reached from the entries below is built: no tests. What is built is then joined (bundle.mjs).
+// declarations too. Only what can be reached from the entries below is built: no tests. What is built is then joined (bundle.mjs),
+// and the playground's page is put beside it (build-web.mjs).
 // Each plugin keeps its package.json, which then names ./index.js; its `sluice/sdk` is resolved by the registry (one SDK).
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildWeb } from './build-web.mjs';
 import { bundle } from './bundle.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -70,6 +72,7 @@ const ALONE = ['sandbox/child.js'];
 const outputs = entries.map((entry) => entry.replace(/\.ts$/, '.js'));
 const shared = outputs.filter((entry) => !ALONE.includes(entry));
 await bundle(dist, { shared, alone: ALONE }, ['transforms/kazaam-js']);
+await buildWeb(join(dist, 'playground', 'web'));
 chmodSync(join(dist, 'core', 'cli', 'main.js'), 0o755);
 console.error(`built dist/ with ${plugins.length} plugins`);
 

@@ -58,6 +58,7 @@ test('the package has what it needs and nothing of the tests', () => {
     'schemas/manifest.schema.json',
     'dist/core/cli/main.js',
     'dist/plugins/file/package.json',
+    'dist/playground/web/app.js',
   ]) {
     expect(files, file).toContain(file);
   }
