@@ -20,6 +20,8 @@ export interface WalMessage {
   end: number;
   /** Where the change stands; for a keepalive, up to where the server has read. */
   lsn: bigint;
+  /** Of a keepalive: the server waits for an answer, as when it is being shut down. */
+  urgent: boolean;
 }
 
 export interface ReplicationStream extends Disposable {
@@ -60,7 +62,7 @@ export function startReplication(client: Client, request: ReplicationRequest): R
   let wakeUp: (() => void) | null = null;
   let woken = false;
   let confirmed = request.confirmed;
-  const message: WalMessage = { bytes: null, at: 0, end: 0, lsn: 0n };
+  const message: WalMessage = { bytes: null, at: 0, end: 0, lsn: 0n, urgent: false };
 
   const wake = (): void => {
     woken = true;
@@ -133,12 +135,14 @@ export function startReplication(client: Client, request: ReplicationRequest): R
             message.at = from + WAL_HEADER;
             message.end = at;
             message.lsn = 0n; // read from the bytes where it is needed
+            message.urgent = false;
             return message;
           }
           if (bytes[from] === KEEPALIVE) {
             message.bytes = null;
             message.lsn = bytes.readBigUInt64BE(from + 1);
-            if (bytes[from + 17] === 1) send(false);
+            message.urgent = bytes[from + 17] === 1;
+            if (message.urgent) send(false);
             return message;
           }
         } else if (kind === FRAME.error) {

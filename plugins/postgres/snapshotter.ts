@@ -2,7 +2,7 @@
 // A table that cannot be read is parked with its reason; the others go on.
 
 import type { Client } from 'pg';
-import { type BatchLimits, type Logger, messageOf } from 'sluice/sdk';
+import { type BatchLimits, type Logger, messageOf, type Phase } from 'sluice/sdk';
 import { rowsOf } from './connection.ts';
 import type { RowDraft } from './drafts.ts';
 import type { Layout } from './layout.ts';
@@ -132,13 +132,15 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     if (reason === null) {
       moveTodo(progress, null);
       log.warn({ table: todo.table }, `table ${todo.table} is gone; its rows are not read`);
-      pile.add({ batch: pile.nothing(), position: position(progress) });
-      return;
+    } else {
+      park(progress, todo.table, reason);
+      log.warn({ table: todo.table }, `table ${todo.table} is parked: ${reason}`);
     }
-    park(progress, todo.table, reason);
-    log.warn({ table: todo.table }, `table ${todo.table} is parked: ${reason}`);
-    pile.add({ batch: pile.nothing(), position: position(progress) });
+    pile.add({ batch: pile.nothing(), position: position(progress), phase: phase() });
+    if (progress.todo.length === 0) log.info({}, 'the rows are read');
   }
+
+  const phase = (): Phase => (progress.todo.length === 0 ? 'streaming' : 'snapshot');
 
   async function readNext(exported: boolean): Promise<Found | null> {
     const [todo] = progress.todo;

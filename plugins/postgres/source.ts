@@ -178,11 +178,19 @@ function newReading(address: Address, config: SourceSettings, context: Context):
       pile.close(null);
       pile.add({ batch: pile.nothing(), position: position(progress) });
     };
+    /** A heartbeat, if the position has moved. */
+    const beat = (): boolean => {
+      if (progress.lsn <= given!.lsn || pile.ready.length > 0) return false;
+      pile.add({ batch: pile.nothing(), position: position(progress) });
+      return true;
+    };
     /** Decodes what is there, until something can be given or is to be done. True: nothing is there any more. */
     const decode = async (from: ReplicationStream): Promise<boolean> => {
       for (let message = from.next(); message !== null; message = from.next()) {
         const asking = decoder.take(message);
         if (asking !== undefined) await asking;
+        // A server that is being shut down waits for the ack of all that it has read.
+        if (message.urgent && !decoder.open && pile.length === 0) beat();
         if (pile.ready.length > 0) return false;
         if (!decoder.open && (requests.length > 0 || snapshotter.due() === 0 || snapshotter.crowded)) return false;
       }

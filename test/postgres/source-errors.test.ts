@@ -158,6 +158,19 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     }
   });
 
+  test('an idle stream does not hold up the end of the server', async () => {
+    await db.query('create table other (t text)');
+    await using reading = startReading(at.source({ tables: ['o'] }));
+    await reading.until(settled);
+    await db.query(`insert into other select repeat('x', 100) from generate_series(1, 1000)`);
+    const lost = failure(reading.until(count(2)));
+    const began = performance.now();
+    await server.stop('fast');
+    expect(performance.now() - began).toBeLessThan(8_000); // the heartbeat is every 10 s
+    await lost;
+    await server.start();
+  });
+
   test('a reader that nobody takes from does not hold up the end of the server', async () => {
     await using reading = startReading(at.source(), null, { ack: false });
     await reading.until(settled);

@@ -70,7 +70,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
       const taken = read.items.some((item) => item.taken === number);
       return taken && settled(read) && lsn(read.position!.lsn) >= lsn(end!['lsn']!);
     });
-    const rows = await db.query('select id::text, uid, v, big from o order by id');
+    const rows = await db.query('select id::text, uid, v, big from o order by o.id');
     const expected = rows.map((row) => ({
       id: row['id'],
       uid: Number(row['uid']),

@@ -127,6 +127,18 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(event.source.unchanged).toBeUndefined();
   });
 
+  test('goes over TLS with both of its connections', async () => {
+    await db.query('create table o (id int primary key)');
+    await using reading = startReading(at.source({ tls: 'require' }));
+    await reading.until(settled);
+    await db.query('insert into o values (1)');
+    expect((await reading.until(count(1))).lines).toEqual(['c public.o {"id":1} {"id":1}']);
+    const encrypted = await db.query(
+      `select ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'sluice ${db.name}'`,
+    );
+    expect(encrypted).toEqual([{ ssl: 't' }, { ssl: 't' }]);
+  });
+
   test('gives truncates, one for each table, and messages, transactional or not', async () => {
     const make = 'create table o (id int primary key); create table p (id int primary key); insert into o values (1)';
     // the second message is in the log before its transaction is
