@@ -17,6 +17,13 @@ export class ApiError extends Error {
   }
 }
 
+/** Nobody answered: the server has ended, or the machine slept. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super('The server does not answer.', { cause });
+  }
+}
+
 interface Given<N extends EndpointName> {
   readonly params?: Readonly<Record<string, string | number>>;
   readonly query?: Sent<N, 'query'>;
@@ -68,10 +75,12 @@ export function createApi(token: string) {
       },
       ...(given.body === undefined ? {} : { body: JSON.stringify(given.body) }),
       ...(given.signal === undefined ? {} : { signal: given.signal }),
+    }).catch((error: unknown) => {
+      throw given.signal?.aborted ? error : new Unreachable(error);
     });
     const value = (await answer.json().catch(() => ({}))) as Response<N> & Partial<Conflict>;
     if (answer.ok) return value;
-    const error = value.error ?? { code: 'E_PLAYGROUND', message: `The server answered ${answer.status}.` };
+    const error = value.error ?? { code: 'E_INTERNAL', message: `The server answered ${answer.status}.` };
     throw new ApiError(answer.status, error, value.disk ?? null);
   }
 
@@ -79,11 +88,7 @@ export function createApi(token: string) {
   async function* changes(signal: AbortSignal): AsyncGenerator<Change> {
     const answer = await fetch('/api/changes', { headers: { authorization: `Bearer ${token}` }, signal });
     if (!answer.ok || answer.body === null) {
-      throw new ApiError(
-        answer.status,
-        { code: 'E_PLAYGROUND', message: `The server answered ${answer.status}.` },
-        null,
-      );
+      throw new ApiError(answer.status, { code: 'E_INTERNAL', message: `The server answered ${answer.status}.` }, null);
     }
     let rest = '';
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

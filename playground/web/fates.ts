@@ -2,8 +2,7 @@
 // A fate is never told by colour alone.
 
 import type { LogLine, PlaygroundError, RunResult } from '../server/api.ts';
-import type { Item, RunState, State } from './state.ts';
-import { itemsOf } from './state.ts';
+import { type Item, itemsOf, type RunState, type State } from './state.ts';
 
 export interface FateLook {
   readonly glyph: string;

@@ -1,7 +1,8 @@
 // What every pane gets: the state to show, and the two ways to act on it.
 
 import type { ActionName } from './keys.ts';
-import type { Action, State } from './state.ts';
+import type { Action } from './reduce.ts';
+import type { State } from './state.ts';
 import type { Work } from './work.ts';
 
 export interface Frame {

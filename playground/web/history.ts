@@ -3,7 +3,7 @@
 // Private windows and full disks refuse: then nothing is kept, and the page works on.
 
 import { isLanguageName, type LanguageName } from './language-names.ts';
-import type { KeptStep } from './state.ts';
+import type { KeptStep } from './steps.ts';
 
 export interface HistoryEntry {
   /** Milliseconds since 1970. */

@@ -1,6 +1,5 @@
-// All that the page knows, and every way in which it changes: one reducer over plain data. It does nothing by itself:
-// work.ts talks to the server and the browser, and tells what came of it by actions. So every screen can be made from data,
-// and each rule here is a unit test.
+// All that the page knows, as plain data: what it looks like at the start, and what is read off it. Every way in which it
+// changes is in reduce.ts, and what is done in work.ts.
 
 import type {
   Body,
@@ -14,7 +13,7 @@ import type {
   RunResult,
 } from '../server/api.ts';
 import type { HistoryEntry } from './history.ts';
-import type { LanguageName } from './language-names.ts';
+import type { Step } from './steps.ts';
 
 export type Session = Response<'session'>;
 export type Transformation = Session['transformations'][number];
@@ -35,30 +34,6 @@ export interface Item {
   readonly text: string;
   readonly pinned: boolean;
   readonly letter: number | null;
-}
-
-/** One step of the chain as it stands in the editor, beside what is on disk. */
-export interface Step {
-  readonly id: string;
-  readonly type: string;
-  readonly scope: Scope;
-  /** The draft of each language that was written in. */
-  readonly drafts: Readonly<Record<string, string>>;
-  readonly editable: boolean;
-  /** What is on disk; null: the step is new. */
-  readonly disk: Disk | null;
-  /** The file changed while this draft differs from it. */
-  readonly conflict: { readonly source: string; readonly hash: string } | null;
-}
-
-export interface Disk {
-  readonly type: string;
-  readonly scope: Scope;
-  readonly source: string;
-  readonly hash: string;
-  /** What its code is called in errors; of inline code, too. */
-  readonly file: string | null;
-  readonly inline: boolean;
 }
 
 export interface RunState {
@@ -148,62 +123,7 @@ export interface State {
   readonly edges: Readonly<Record<Edge, number>>;
 }
 
-export type Action =
-  | { readonly type: 'opened'; readonly session: Session; readonly drafts: Readonly<Record<string, KeptStep>> }
-  | { readonly type: 'lost'; readonly kind: 'token' | 'gone'; readonly message: string }
-  | { readonly type: 'found' }
-  | { readonly type: 'session'; readonly session: Session }
-  | { readonly type: 'stream'; readonly stream: string; readonly drafts: Readonly<Record<string, KeptStep>> }
-  | { readonly type: 'origin'; readonly origin: Origin }
-  | { readonly type: 'listed'; readonly items: readonly Item[]; readonly total: number }
-  | { readonly type: 'pasted'; readonly items: readonly Item[] }
-  | { readonly type: 'pinned'; readonly ref: string; readonly pinned: boolean }
-  | { readonly type: 'filter'; readonly filter: string }
-  | { readonly type: 'select'; readonly ref: string }
-  | { readonly type: 'move'; readonly by: number }
-  | { readonly type: 'step'; readonly at: number }
-  | { readonly type: 'edit'; readonly source: string }
-  | { readonly type: 'language'; readonly language: LanguageName; readonly start: string }
-  | { readonly type: 'scope'; readonly scope: Scope }
-  | { readonly type: 'draft'; readonly language: LanguageName; readonly source: string; readonly scope?: Scope }
-  | { readonly type: 'add-step'; readonly id: string; readonly language: LanguageName; readonly source: string }
-  | { readonly type: 'drop-step' }
-  | { readonly type: 'saved'; readonly id: string; readonly source: string; readonly hash: string }
-  | { readonly type: 'conflict'; readonly id: string; readonly source: string; readonly hash: string }
-  | { readonly type: 'take-disk' }
-  | { readonly type: 'running' }
-  | { readonly type: 'ran'; readonly refs: readonly string[]; readonly answer: RunAnswer }
-  | { readonly type: 'run-failed'; readonly error: PlaygroundError }
-  | { readonly type: 'problem'; readonly at: number }
-  | { readonly type: 'tests'; readonly transform: string; readonly answer: TestsAnswer }
-  | { readonly type: 'testing' }
-  | { readonly type: 'tested'; readonly results: readonly PlaygroundTestResult[] }
-  | { readonly type: 'letters'; readonly letters: readonly PlaygroundLetter[] }
-  | { readonly type: 'replayed'; readonly letter: number; readonly dry: boolean; readonly replay: PlaygroundReplay }
-  | { readonly type: 'capture'; readonly capture: CaptureState | null }
-  | { readonly type: 'preview'; readonly preview: Preview | null }
-  | { readonly type: 'history'; readonly history: readonly HistoryEntry[] }
-  | { readonly type: 'view'; readonly view: View }
-  | { readonly type: 'whole'; readonly whole: boolean }
-  | { readonly type: 'tab'; readonly tab: Tab }
-  | { readonly type: 'below'; readonly below: 'problems' | 'console' }
-  | { readonly type: 'dialog'; readonly dialog: DialogName | null }
-  | { readonly type: 'busy'; readonly busy: string | null }
-  | { readonly type: 'notice'; readonly text: string; readonly bad: boolean }
-  | { readonly type: 'theme'; readonly theme: Theme }
-  | { readonly type: 'large'; readonly large: boolean }
-  | { readonly type: 'edge'; readonly edge: Edge; readonly at: number };
-
-/** A draft that the browser kept, to be taken up where its step still is, or as a step of its own. */
-export interface KeptStep {
-  readonly language: LanguageName;
-  readonly source: string;
-  readonly scope: Scope;
-  /** Hash of what it was made from; empty: the step was new. */
-  readonly base: string;
-}
-
-const noRun: RunState = {
+export const noRun: RunState = {
   running: false,
   results: new Map(),
   problem: null,
@@ -212,7 +132,7 @@ const noRun: RunState = {
   ms: null,
   logsDropped: 0,
 };
-const noTests: TestsState = { transform: '', answer: null, results: new Map(), running: false };
+export const noTests: TestsState = { transform: '', answer: null, results: new Map(), running: false };
 
 export const initial: State = {
   session: null,
@@ -247,196 +167,6 @@ export const initial: State = {
   edges: { left: EDGES.left.start, top: EDGES.top.start },
 };
 
-export function reduce(state: State, action: Action): State {
-  switch (action.type) {
-    case 'opened': {
-      const stream = action.session.streams[0]?.id ?? '';
-      return rerun({
-        ...state,
-        session: action.session,
-        lost: null,
-        stream,
-        chain: chainOf(action.session, stream, action.drafts),
-        at: 0,
-      });
-    }
-    case 'lost':
-      return { ...state, lost: { kind: action.kind, message: action.message }, run: { ...state.run, running: false } };
-    case 'found':
-      return state.lost === null ? state : rerun({ ...state, lost: null });
-    case 'session':
-      return onDisk({ ...state, session: action.session });
-    case 'stream':
-      return rerun({
-        ...state,
-        stream: action.stream,
-        chain: chainOf(state.session, action.stream, action.drafts),
-        at: 0,
-        listed: [],
-        pasted: [],
-        selected: null,
-        run: noRun,
-        tests: noTests,
-        replay: null,
-      });
-    case 'origin':
-      return { ...state, origin: action.origin, listed: [], selected: null, run: noRun, replay: null };
-    case 'listed':
-      return selecting(rerun({ ...state, listed: action.items, total: action.total }));
-    case 'pasted':
-      return selecting(
-        rerun({
-          ...state,
-          pasted: [...action.items, ...state.pasted],
-          selected: action.items[0]?.ref ?? state.selected,
-        }),
-      );
-    case 'pinned':
-      return {
-        ...state,
-        listed: state.listed.map((one) => (one.ref === action.ref ? { ...one, pinned: action.pinned } : one)),
-      };
-    case 'filter':
-      return { ...state, filter: action.filter };
-    case 'select':
-      return {
-        ...state,
-        selected: action.ref,
-        replay: state.replay !== null && letterOf(state, action.ref) === state.replay.letter ? state.replay : null,
-      };
-    case 'move': {
-      const items = itemsOf(state);
-      const now = items.findIndex((one) => one.ref === state.selected);
-      const next = items[Math.min(items.length - 1, Math.max(0, now + action.by))];
-      return next === undefined ? state : reduce(state, { type: 'select', ref: next.ref });
-    }
-    case 'step': {
-      if (action.at < 0 || action.at >= state.chain.length || action.at === state.at) return state;
-      return rerun({ ...state, at: action.at, tests: noTests, problemAt: -1 });
-    }
-    case 'edit':
-      return changed(state, (step) => ({ ...step, drafts: { ...step.drafts, [step.type]: action.source } }));
-    case 'language':
-      return changed(state, (step) => ({
-        ...step,
-        type: action.language,
-        drafts: { [action.language]: action.start, ...step.drafts },
-      }));
-    case 'scope':
-      return changed(state, (step) => ({ ...step, scope: action.scope }));
-    case 'draft':
-      return changed(state, (step) => ({
-        ...step,
-        type: action.language,
-        scope: action.scope ?? step.scope,
-        drafts: { ...step.drafts, [action.language]: action.source },
-      }));
-    case 'add-step': {
-      const step: Step = {
-        id: action.id,
-        type: action.language,
-        scope: 'row',
-        drafts: { [action.language]: action.source },
-        editable: true,
-        disk: null,
-        conflict: null,
-      };
-      const at = state.chain.length === 0 ? 0 : state.at + 1;
-      return rerun({ ...state, chain: state.chain.toSpliced(at, 0, step), at, tests: noTests });
-    }
-    case 'drop-step':
-      return rerun({
-        ...state,
-        chain: state.chain.toSpliced(state.at, 1),
-        at: Math.max(0, Math.min(state.at, state.chain.length - 2)),
-        tests: noTests,
-      });
-    case 'saved':
-      return stepWith(state, action.id, (step) => ({
-        ...step,
-        disk: step.disk === null ? null : { ...step.disk, source: action.source, hash: action.hash },
-        conflict: null,
-      }));
-    case 'conflict':
-      return stepWith(state, action.id, (step) => ({
-        ...step,
-        conflict: { source: action.source, hash: action.hash },
-      }));
-    case 'take-disk':
-      return changed(state, (step) => {
-        if (step.disk === null) return step;
-        const disk = step.conflict === null ? step.disk : { ...step.disk, ...step.conflict };
-        return {
-          ...step,
-          type: disk.type,
-          scope: disk.scope,
-          disk,
-          drafts: { ...step.drafts, [disk.type]: disk.source },
-          conflict: null,
-        };
-      });
-    case 'running':
-      return { ...state, run: { ...state.run, running: true } };
-    case 'ran':
-      return afterRun(state, action.refs, action.answer);
-    case 'run-failed':
-      return {
-        ...state,
-        run: { ...state.run, running: false, stale: true, problem: { error: action.error, step: '' } },
-      };
-    case 'problem':
-      return { ...state, problemAt: action.at };
-    case 'tests':
-      return {
-        ...state,
-        tests: {
-          ...(state.tests.transform === action.transform ? state.tests : noTests),
-          transform: action.transform,
-          answer: action.answer,
-        },
-      };
-    case 'testing':
-      return { ...state, tests: { ...state.tests, running: true } };
-    case 'tested':
-      return {
-        ...state,
-        tests: { ...state.tests, running: false, results: new Map(action.results.map((one) => [one.name, one])) },
-      };
-    case 'letters':
-      return { ...state, letters: new Map([...state.letters, ...action.letters.map((one) => [one.id, one] as const)]) };
-    case 'replayed':
-      return { ...state, replay: { letter: action.letter, dry: action.dry, replay: action.replay } };
-    case 'capture':
-      return { ...state, capture: action.capture };
-    case 'preview':
-      return { ...state, preview: action.preview };
-    case 'history':
-      return { ...state, history: action.history };
-    case 'view':
-      return { ...state, view: action.view };
-    case 'whole':
-      return { ...state, whole: action.whole };
-    case 'tab':
-      return { ...state, tab: action.tab };
-    case 'below':
-      return { ...state, below: action.below };
-    case 'dialog':
-      return { ...state, dialog: action.dialog };
-    case 'busy':
-      return { ...state, busy: action.busy };
-    case 'notice':
-      return { ...state, notice: { text: action.text, bad: action.bad } };
-    case 'theme':
-      return { ...state, theme: action.theme };
-    case 'large':
-      return { ...state, large: action.large };
-    case 'edge': {
-      const { least, most } = EDGES[action.edge];
-      return { ...state, edges: { ...state.edges, [action.edge]: Math.min(most, Math.max(least, action.at)) } };
-    }
-  }
-}
-
 /** What is run and listed: pasted events first. */
 export function itemsOf(state: Pick<State, 'pasted' | 'listed'>): readonly Item[] {
   return state.pasted.length === 0 ? state.listed : [...state.pasted, ...state.listed];
@@ -444,156 +174,4 @@ export function itemsOf(state: Pick<State, 'pasted' | 'listed'>): readonly Item[
 
 export function stepOf(state: Pick<State, 'chain' | 'at'>): Step | null {
   return state.chain[state.at] ?? null;
-}
-
-export function sourceOf(step: Step): string {
-  return step.drafts[step.type] ?? '';
-}
-
-/** The draft is not what is on disk. */
-export function isDirty(step: Step): boolean {
-  if (step.disk === null) return true;
-  return step.type !== step.disk.type || step.scope !== step.disk.scope || sourceOf(step) !== step.disk.source;
-}
-
-/** Saving the file is not enough: what differs stands in the manifest. */
-export function needsManifest(step: Step): boolean {
-  return step.disk === null || step.type !== step.disk.type || step.scope !== step.disk.scope;
-}
-
-/** The chain as the server takes it: a step of the manifest by its id, a draft with its code. */
-export function draftSteps(chain: readonly Step[]): DraftStep[] {
-  return chain.map((step) =>
-    isDirty(step) && step.editable
-      ? { id: step.id, type: step.type as LanguageName, source: sourceOf(step), scope: step.scope }
-      : { id: step.id },
-  );
-}
-
-function letterOf(state: State, ref: string): number | null {
-  return itemsOf(state).find((one) => one.ref === ref)?.letter ?? null;
-}
-
-function rerun(state: State): State {
-  return { ...state, version: state.version + 1 };
-}
-
-/** Changes the step that is edited. */
-function changed(state: State, change: (step: Step) => Step): State {
-  const step = stepOf(state);
-  if (step === null) return state;
-  return rerun({ ...state, chain: state.chain.with(state.at, change(step)), replay: null });
-}
-
-function stepWith(state: State, id: string, change: (step: Step) => Step): State {
-  return { ...state, chain: state.chain.map((step) => (step.id === id ? change(step) : step)) };
-}
-
-/** Keeps the selection where it is as long as its event is there. */
-function selecting(state: State): State {
-  const items = itemsOf(state);
-  if (items.some((one) => one.ref === state.selected)) return state;
-  return { ...state, selected: items[0]?.ref ?? null };
-}
-
-function diskOf(transformation: Transformation): Disk {
-  return {
-    type: transformation.type,
-    scope: transformation.scope ?? 'row',
-    source: transformation.source,
-    hash: transformation.hash,
-    file: transformation.file ?? null,
-    inline: transformation.inline,
-  };
-}
-
-function chainOf(session: Session | null, stream: string, drafts: Readonly<Record<string, KeptStep>>): readonly Step[] {
-  const ids = session?.streams.find((one) => one.id === stream)?.transformations ?? [];
-  const steps = ids.flatMap((id): Step[] => {
-    const found = session?.transformations.find((one) => one.id === id);
-    if (found === undefined) return [];
-    const disk = diskOf(found);
-    const step: Step = {
-      id,
-      type: disk.type,
-      scope: disk.scope,
-      drafts: { [disk.type]: disk.source },
-      editable: found.editable,
-      disk,
-      conflict: null,
-    };
-    const kept = drafts[id];
-    if (kept === undefined || !found.editable) return [step];
-    const taken = {
-      ...step,
-      type: kept.language,
-      scope: kept.scope,
-      drafts: { ...step.drafts, [kept.language]: kept.source },
-    };
-    // the file went on while the draft lay in the browser
-    const conflict = kept.base !== disk.hash && isDirty(taken) ? { source: disk.source, hash: disk.hash } : null;
-    return [{ ...taken, conflict }];
-  });
-  const fresh = Object.entries(drafts).filter(([id, kept]) => kept.base === '' && !ids.includes(id));
-  return [
-    ...steps,
-    ...fresh.map(
-      ([id, kept]): Step => ({
-        id,
-        type: kept.language,
-        scope: kept.scope,
-        drafts: { [kept.language]: kept.source },
-        editable: true,
-        disk: null,
-        conflict: null,
-      }),
-    ),
-  ];
-}
-
-/** The files changed: untouched steps follow them, drafts are told. */
-function onDisk(state: State): State {
-  const ids = state.session?.streams.find((one) => one.id === state.stream)?.transformations ?? [];
-  let any = false;
-  const known = new Map(state.chain.map((step) => [step.id, step]));
-  const now = chainOf(state.session, state.stream, {}).map((next): Step => {
-    const step = known.get(next.id);
-    if (step === undefined) {
-      any = true;
-      return next;
-    }
-    const disk = next.disk!;
-    if (step.disk?.hash === disk.hash && step.disk.type === disk.type && step.disk.scope === disk.scope) return step;
-    any = true;
-    if (!isDirty(step)) return { ...next, drafts: { ...step.drafts, ...next.drafts } };
-    const told = { ...step, disk };
-    return isDirty(told)
-      ? { ...told, disk: step.disk ?? disk, conflict: { source: disk.source, hash: disk.hash } }
-      : { ...told, conflict: null };
-  });
-  // steps that were never written stay where they were
-  const chain = state.chain.reduce<readonly Step[]>(
-    (all, step, i) => (step.disk === null && !ids.includes(step.id) ? all.toSpliced(i, 0, step) : all),
-    now,
-  );
-  const next = { ...state, chain, at: Math.min(state.at, Math.max(0, chain.length - 1)) };
-  return any || chain.length !== state.chain.length ? rerun(next) : next;
-}
-
-function afterRun(state: State, refs: readonly string[], answer: RunAnswer): State {
-  const problem =
-    answer.problem === undefined ? null : { error: answer.problem, step: answer.step ?? stepOf(state)?.id ?? '' };
-  const done: Pick<RunState, 'running' | 'problem' | 'stopped' | 'ms' | 'logsDropped'> = {
-    running: false,
-    problem,
-    stopped: answer.stopped ?? null,
-    ms: answer.ms,
-    logsDropped: answer.logs_dropped ?? 0,
-  };
-  // what was seen stays on the screen, and says that it is old
-  if (problem !== null) return { ...state, run: { ...state.run, ...done, stale: true } };
-  const results = new Map(
-    refs.flatMap((ref, i) => (answer.results[i] === undefined ? [] : [[ref, answer.results[i]] as const])),
-  );
-  return { ...state, run: { ...done, results, stale: false }, problemAt: -1 };
 }

@@ -1,7 +1,8 @@
 // The state in one place: actions go through the reducer, and whoever subscribed is told. Telling is put together until the
 // end of the task, so that several actions in a row are painted once.
 
-import { type Action, initial, reduce, type State } from './state.ts';
+import { type Action, reduce } from './reduce.ts';
+import { initial, type State } from './state.ts';
 
 export interface Store {
   get(): State;

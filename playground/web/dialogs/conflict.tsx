@@ -3,7 +3,8 @@
 import { useEffect, useRef } from 'hono/jsx/dom';
 import { createTextView } from '../editor/text-view.ts';
 import type { Frame } from '../frame.ts';
-import { sourceOf, stepOf } from '../state.ts';
+import { stepOf } from '../state.ts';
+import { sourceOf } from '../steps.ts';
 import { Dialog } from './dialog.tsx';
 
 export function Conflict({ frame }: { readonly frame: Frame }) {

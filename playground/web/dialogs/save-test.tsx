@@ -3,10 +3,10 @@
 import { useState } from 'hono/jsx/dom';
 import { fateOf } from '../fates.ts';
 import type { Frame } from '../frame.ts';
+import { shownOutput } from '../items.ts';
 import { layOut } from '../json-text.ts';
 import { Scrolled } from '../scrolled.tsx';
 import { itemsOf } from '../state.ts';
-import { shownOutput } from '../work.ts';
 import { Dialog } from './dialog.tsx';
 
 export function SaveTest({ frame }: { readonly frame: Frame }) {

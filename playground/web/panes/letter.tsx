@@ -3,7 +3,7 @@
 import type { PlaygroundLetter, PlaygroundReplay } from '../../server/api.ts';
 import { fateOf, placeText } from '../fates.ts';
 import type { Frame } from '../frame.ts';
-import { isDirty } from '../state.ts';
+import { isDirty } from '../steps.ts';
 
 const OUTCOMES: Readonly<Record<PlaygroundReplay['outcome'], string>> = {
   delivered: '✓ Delivered to the sinks that had not got it.',

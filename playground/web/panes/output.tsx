@@ -7,9 +7,9 @@ import { FOCUS, type FocusWish } from '../commands.ts';
 import { createTextView, type TextView } from '../editor/text-view.ts';
 import { duration, fateOf, placeText, size } from '../fates.ts';
 import type { Frame } from '../frame.ts';
+import { shown, shownOutput } from '../items.ts';
 import { layOut, parsedObject, rowOf } from '../json-text.ts';
 import { itemsOf, stepOf, type View } from '../state.ts';
-import { shown, shownOutput } from '../work.ts';
 import { LetterBox } from './letter.tsx';
 
 const VIEWS: readonly { readonly value: View; readonly title: string }[] = [

@@ -11,7 +11,8 @@ import type { Frame } from '../frame.ts';
 import { parsedObject } from '../json-text.ts';
 import { shownKey } from '../keys.ts';
 import { isLanguageName, type LanguageName, languageNames } from '../language-names.ts';
-import { isDirty, itemsOf, type Scope, type State, type Step, sourceOf, stepOf } from '../state.ts';
+import { itemsOf, type Scope, type State, stepOf } from '../state.ts';
+import { isDirty, type Step, sourceOf } from '../steps.ts';
 
 export function TransformPane({ frame }: { readonly frame: Frame }) {
   const { state, send, act, work } = frame;

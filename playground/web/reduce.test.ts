@@ -2,21 +2,9 @@
 
 import { expect, test } from 'vitest';
 import type { RunResult } from '../server/api.ts';
-import {
-  type Action,
-  draftSteps,
-  EDGES,
-  type Item,
-  initial,
-  isDirty,
-  itemsOf,
-  needsManifest,
-  reduce,
-  type Session,
-  type State,
-  sourceOf,
-  stepOf,
-} from './state.ts';
+import { type Action, reduce } from './reduce.ts';
+import { EDGES, type Item, initial, itemsOf, type Session, type State, stepOf } from './state.ts';
+import { draftSteps, isDirty, needsManifest, sourceOf } from './steps.ts';
 
 const limits = { timeout: 50, memory: 1, output: 1, fan_out: 1, logs: 1, load: 1, input: 1, depth: 1, deaths: 1 };
 
