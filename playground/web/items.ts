@@ -42,3 +42,14 @@ export function pastedItem(text: string): Item {
     letter: null,
   };
 }
+
+/** `{"id":41}` is shown as `41`, a key of several columns with its names. */
+export function keyText(key: string): string {
+  const members = key.replace(/^\{|\}$/g, '');
+  return members.includes(',') ? members : members.replace(/^"[^"]*":\s*/, '').replace(/^"|"$/g, '');
+}
+
+/** `u orders 41`: how an event is called in a line of text. */
+export function nameOf(item: Item): string {
+  return `${item.op} ${item.table} ${keyText(item.key)}`.trimEnd();
+}

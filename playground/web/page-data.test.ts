@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { RunResult } from '../server/api.ts';
 import { announcement, duration, fateOf, fits, problemsOf, sums } from './fates.ts';
 import { firstLine, type HistoryEntry, MAX_HISTORY, openShelf, withEntry } from './history.ts';
+import { nameOf } from './items.ts';
 import { layOut, roundedNumber, rowOf, splitEvents } from './json-text.ts';
 import { createLiveRun, PAUSE } from './live-run.ts';
 import { MAX_LINK, readShare, type Share, shareFragment } from './share.ts';
@@ -239,4 +240,11 @@ test('a newer run ends the older, and the answer of the older is never shown', a
   answers[0]!('old');
   await vi.advanceTimersByTimeAsync(0);
   expect([done, failed]).toEqual([['new'], []]);
+});
+
+test('an event is called by its op, table and key', () => {
+  const item = { op: 'u', table: 'orders', key: '{"id":"41"}' } as Item;
+  expect(nameOf(item)).toBe('u orders 41');
+  expect(nameOf({ ...item, key: '{"a":1,"b":"x"}' })).toBe('u orders "a":1,"b":"x"');
+  expect(nameOf({ ...item, key: '' })).toBe('u orders');
 });

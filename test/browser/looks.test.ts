@@ -68,6 +68,7 @@ describe.skipIf(chromiumPath === null)('the looks of the page', () => {
   test.each(['light', 'dark'] as const)('%s: nothing serious on the desk and in any dialog', async (scheme) => {
     const page = await opened({ scheme });
     await row(page, 'orders', 'ok').click();
+    await page.getByRole('region', { name: 'Tests' }).getByText('2/2').waitFor();
     await picture(page, `desk-${scheme}`);
     expect(await serious(page)).toEqual([]);
     for (const [name, title] of [

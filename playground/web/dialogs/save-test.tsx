@@ -3,7 +3,7 @@
 import { useState } from 'hono/jsx/dom';
 import { fateOf } from '../fates.ts';
 import type { Frame } from '../frame.ts';
-import { shownOutput } from '../items.ts';
+import { nameOf, shownOutput } from '../items.ts';
 import { layOut } from '../json-text.ts';
 import { Scrolled } from '../scrolled.tsx';
 import { itemsOf } from '../state.ts';
@@ -15,9 +15,7 @@ export function SaveTest({ frame }: { readonly frame: Frame }) {
   const result = state.selected === null ? undefined : state.run.results.get(state.selected);
   const fate = fateOf(result);
   const [name, setName] = useState(
-    item === undefined
-      ? ''
-      : `${item.op} ${item.table} ${item.key} ${fate.kind === 'failed' ? 'fails' : `is ${fate.word}`}`,
+    item === undefined ? '' : `${nameOf(item)} ${fate.kind === 'failed' ? 'fails' : `is ${fate.word}`}`,
   );
   const ran = result !== undefined && result.fate !== 'not_run';
   const taken = state.tests.answer?.tests.some((one) => one.name === name.trim()) ?? false;

@@ -6,6 +6,7 @@ import { Choice } from '../choice.tsx';
 import { FOCUS, type FocusWish } from '../commands.ts';
 import { duration, fateOf, fits, size, sums } from '../fates.ts';
 import type { Frame } from '../frame.ts';
+import { keyText } from '../items.ts';
 import { type Item, itemsOf, type Origin } from '../state.ts';
 
 const OPS: Readonly<Record<string, string>> = {
@@ -184,10 +185,4 @@ function Nothing({ frame }: { readonly frame: Frame }) {
 
 function rowId(item: Item): string {
   return `event-${item.ref.replace(/[^\w-]/g, '-')}`;
-}
-
-/** `{"id":41}` is shown as `41`, a key of several columns with its names. */
-function keyText(key: string): string {
-  const members = key.replace(/^\{|\}$/g, '');
-  return members.includes(',') ? members : members.replace(/^"[^"]*":\s*/, '').replace(/^"|"$/g, '');
 }

@@ -7,7 +7,7 @@ import { FOCUS, type FocusWish } from '../commands.ts';
 import { createTextView, type TextView } from '../editor/text-view.ts';
 import { duration, fateOf, placeText, size } from '../fates.ts';
 import type { Frame } from '../frame.ts';
-import { shown, shownOutput } from '../items.ts';
+import { nameOf, shown, shownOutput } from '../items.ts';
 import { layOut, parsedObject, rowOf } from '../json-text.ts';
 import { itemsOf, stepOf, type View } from '../state.ts';
 import { LetterBox } from './letter.tsx';
@@ -35,7 +35,7 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
   return (
     <section class="pane output" aria-label="Input and output" data-pane="output">
       <div class="bar">
-        <h2>{item === undefined ? 'Output' : `${item.op} ${item.table} ${item.key}`}</h2>
+        <h2>{item === undefined ? 'Output' : nameOf(item)}</h2>
         <span class={`fate fate-${fate.kind}`}>
           <span aria-hidden="true">{fate.kind === 'fan' ? '' : `${fate.glyph} `}</span>
           {fate.word}

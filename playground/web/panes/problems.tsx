@@ -4,6 +4,7 @@ import { Choice } from '../choice.tsx';
 import { wishFocus } from '../commands.ts';
 import { consoleOf, type Problem, placeText, problemsOf } from '../fates.ts';
 import type { Frame } from '../frame.ts';
+import { nameOf } from '../items.ts';
 import { shownKey } from '../keys.ts';
 import { itemsOf } from '../state.ts';
 
@@ -121,8 +122,8 @@ function ProblemLine({
         {item === undefined
           ? ''
           : refs.length === 1
-            ? `Event: ${item.op} ${item.table} ${item.key}`
-            : `${refs.length} events, the first: ${item.op} ${item.table} ${item.key}`}{' '}
+            ? `Event: ${nameOf(item)}`
+            : `${refs.length} events, the first: ${nameOf(item)}`}{' '}
         {error.at?.line === undefined && item === undefined ? null : (
           <button type="button" class="small" onClick={goTo}>
             Go to
