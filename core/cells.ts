@@ -110,6 +110,22 @@ export function cellJson(type: ColumnType, cell: string): string {
   }
 }
 
+/** The JSON value of a cell. */
+export function valueOfCell(type: ColumnType, cell: string): Json {
+  switch (type) {
+    case 'int':
+      return Number(cell);
+    case 'float':
+      return isNotFinite(cell) ? cell : Number(cell);
+    case 'bool':
+      return cell === 'true';
+    case 'jsonb':
+      return JSON.parse(cell) as Json;
+    default:
+      return cell;
+  }
+}
+
 // `NaN`, `Infinity`, `-Infinity`: JSON has no numbers for them, so they stand as text.
 function isNotFinite(cell: string): boolean {
   const last = cell.charCodeAt(cell.length - 1);
@@ -156,7 +172,7 @@ function newLayout(columns: readonly Column[]): Layout {
       for (const { column, at } of keys) {
         const cell = cells?.[at] ?? old?.[at];
         if (cell === null || cell === undefined) return null;
-        row[column.name] = JSON.parse(cellJson(column.type, cell)) as Json;
+        row[column.name] = valueOfCell(column.type, cell);
       }
       return row;
     },

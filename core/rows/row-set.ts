@@ -1,7 +1,7 @@
 // Rows that have the same columns: as objects, or, where the source sent texts and nobody has changed them, as the texts of their cells.
 // Either way a sink asks for a value by row and column, and nobody makes objects of cells that are only bound again.
 
-import { cellJson } from '../cells.ts';
+import { valueOfCell } from '../cells.ts';
 import type { ColumnType } from '../event.ts';
 import type { Json, Row } from '../values.ts';
 
@@ -49,5 +49,5 @@ export function cellSet(
 
 /** What a cell is in JSON. */
 export function cellValue(type: ColumnType, text: string | null): Json {
-  return text === null ? null : (JSON.parse(cellJson(type, text)) as Json);
+  return text === null ? null : valueOfCell(type, text);
 }

@@ -11,9 +11,9 @@
 
 import type { Client } from 'pg';
 import type { Json, SnapshotRange } from 'sluice/sdk';
-import { cellJson } from 'sluice/sdk';
+import { cellValue } from 'sluice/sdk';
 import { quoted, rowsOf } from './connection.ts';
-import { type Layout, readLayout, readRelation, toCells } from './layout.ts';
+import { type Layout, readLayout, readRelation } from './layout.ts';
 import { lsnOf, reachable } from './lsn.ts';
 import type { TodoTable } from './position.ts';
 import type { PublishedTable } from './publication.ts';
@@ -40,7 +40,10 @@ export interface Chunk {
 
 export interface ChunkRow {
   readonly texts: (string | null)[];
+  /** As the server writes it. */
   readonly key: readonly string[];
+  /** As it stands in events. */
+  readonly values: readonly Json[];
 }
 
 export interface ChunkRequest {
@@ -94,12 +97,10 @@ export async function readWithin(client: Client, request: ChunkRequest): Promise
   if (keyless && (suspects !== null || todo.after !== undefined || table.size > WHOLE_BYTES)) return 'keyless';
   const { sql, params } = await chunkSql(client, layout, request);
   const found = await rowsOf(client, sql, params);
-  const rows = found.map(
-    (texts): ChunkRow => ({
-      texts: texts as (string | null)[],
-      key: layout.key.map((k) => texts[k]!),
-    }),
-  );
+  const rows = found.map((texts): ChunkRow => {
+    const key = layout.key.map((k) => texts[k]!);
+    return { texts: texts as (string | null)[], key, values: keyValues(layout, key) };
+  });
   // after the rows: whatever they show was committed before this
   const [[insert] = []] = await rowsOf(client, 'select pg_current_wal_insert_lsn()');
   return {
@@ -208,7 +209,7 @@ export function rangeOf(chunk: Chunk, from: number, to: number): SnapshotRange |
   if (todo.where !== undefined || todo.done === true || !comparable(layout)) return null;
   const start = from === 0 ? (todo.after ?? null) : rows[from - 1]!.key;
   const end = last && to === rows.length ? null : rows[to - 1]!.key;
-  const keep = chunk.emptied ? [] : rows.slice(from, to).map(({ key }) => keyValues(layout, key));
+  const keep = chunk.emptied ? [] : rows.slice(from, to).map(({ values }) => values);
   for (const key of touched.values()) keep.push(keyValues(layout, key));
   return {
     table: layout.table,
@@ -220,10 +221,8 @@ export function rangeOf(chunk: Chunk, from: number, to: number): SnapshotRange |
 
 /** A key as it stands in events, in the order of the key's columns. */
 export function keyValues(layout: Layout, key: readonly string[]): readonly Json[] {
-  const texts: (string | undefined)[] = new Array(layout.columns.length).fill(undefined);
-  layout.key.forEach((k, n) => {
-    texts[k] = key[n];
+  return layout.key.map((k, n) => {
+    const { kind, cell } = layout.types[k]!;
+    return cellValue(kind, cell === undefined ? key[n]! : cell(key[n]!));
   });
-  const cells = toCells(layout, texts);
-  return layout.key.map((k) => JSON.parse(cellJson(layout.columns[k]!.type, cells[k]!)) as Json);
 }

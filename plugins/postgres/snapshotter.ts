@@ -17,7 +17,6 @@ import {
   type Found,
   isUpTo,
   keyText,
-  keyValues,
   rangeOf,
   readChunk,
   readWithin,
@@ -217,7 +216,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   }
 
   function draftOf({ layout, todo }: Chunk, row: ChunkRow, at: number): RowDraft {
-    const key = layout.key.length === 0 ? `#${at}` : JSON.stringify(keyValues(layout, row.key));
+    const key = layout.key.length === 0 ? `#${at}` : JSON.stringify(row.values);
     const id = `${progress.origin}:s${todo.number}:${layout.table}:${key}`;
     return { id, op: 'r', ts: progress.since, layout, tx: null, order: 0, texts: row.texts };
   }
