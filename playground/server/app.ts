@@ -117,7 +117,10 @@ async function failed(c: Context, thrown: unknown, bench: Workbench): Promise<Re
   }
   const error = toSluiceError(thrown);
   const status = STATUS[error.code] ?? 422;
-  if (status === 500) bench.parts.log.error({ error: thrown, path: c.req.path }, 'a request of the playground failed');
+  const isOver = c.req.raw.signal.aborted; // nobody waits for the answer, and what was thrown says only that
+  if (status === 500 && !isOver) {
+    bench.parts.log.error({ error: thrown, path: c.req.path }, 'a request of the playground failed');
+  }
   if (status === 503) c.header('retry-after', '1');
   if (status === 413) c.header('connection', 'close'); // what was not read is not waited for
   return c.json({ error: bench.shown(dataOf(error)) }, status as 400);

@@ -176,7 +176,7 @@ export async function saveCode(workbook: Workbook, rule: TransformRule, source: 
   const { file, manifest } = workbook.book;
   const stream = manifest.streams.find((one) => one.transformations.some(({ id }) => id === rule.id));
   const now = (await textOf(file)) ?? '';
-  if (hashOf(rule.source) !== base) throw new ChangedOnDisk(file, rule.source);
+  if (hashOf(rule.source) !== base) throw new ChangedOnDisk(rule.id, rule.source);
   const code = { key: inlineKey[rule.type as LanguageName], value: source };
   const order = stream?.transformations.map(({ id }) => id) ?? [];
   const after = withChain(now, {

@@ -23,6 +23,7 @@ export async function textOf(path: string): Promise<string | null> {
 
 /** Thrown when a file is not what a change was made from. */
 export class ChangedOnDisk extends Error {
+  /** Of the file; the id of a transformation where it is that code alone. */
   readonly path: string;
   readonly source: string;
   constructor(path: string, source: string) {

@@ -142,6 +142,7 @@ export function handlersOf(bench: Workbench): Handlers {
 
     async saveTransform({ params, body: { source, base } }) {
       const id = params['transform']!;
+      await bench.refresh();
       const file = await saveCode(workbook, workbook.rule(id), source, base);
       await bench.refresh();
       return { file, hash: hashOf(workbook.rule(id).source), manifest: workbook.book.hash };

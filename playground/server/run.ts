@@ -64,7 +64,7 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
     const slice = sliceOf(events, from, most);
     const began = performance.now();
     const passages = await through(chain, slice, either);
-    most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 2);
+    most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 4);
     from += slice.length;
     signal.throwIfAborted();
     if (passages instanceof Error) {

@@ -1,7 +1,7 @@
 // What `sluice playground` opens without a manifest: a small shop in a folder of its own, with a transform that works on all
 // of its events but one, and tests of it. It is a project like any other, and `keep` copies it to where it is wanted.
 
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sluiceError } from 'sluice/sdk';
@@ -79,12 +79,13 @@ export async function sampleProject(): Promise<SampleProject> {
       for (let n = 1; n < 100; n++) {
         const to = join(dir, n === 1 ? 'sluice-shop' : `sluice-shop-${n}`);
         try {
+          await mkdir(to); // of its own: nothing of anybody's is mixed with it
           // what was written and tried here, but not its state: the copy begins at the beginning
           const isOwn = (path: string): boolean => !path.startsWith(join(folder, 'data'));
-          await cp(folder, to, { recursive: true, force: false, errorOnExist: true, filter: isOwn });
+          await cp(folder, to, { recursive: true, filter: isOwn });
         } catch (error) {
           const { code } = error as NodeJS.ErrnoException;
-          if (code === 'ERR_FS_CP_EEXIST' || code === 'EEXIST') continue;
+          if (code === 'EEXIST') continue;
           throw sluiceError('E_MANIFEST_FILE', {
             message: `the files cannot be written (${code ?? 'unknown'})`,
             fix: 'start the playground in a folder that can be written',

@@ -3,7 +3,15 @@
 // Guarantee: whoever closes it ends its captures, watchers and loaded transforms. The state store and the languages are given
 // to it and stay with whoever gave them.
 
-import type { ErrorData, Finding, Languages, Log, Registry, StateStore } from '../../core/workbench.ts';
+import {
+  type ErrorData,
+  type Finding,
+  type Languages,
+  type Log,
+  openSteps,
+  type Registry,
+  type StateStore,
+} from '../../core/workbench.ts';
 import type { Change, PlaygroundFinding } from './api.ts';
 import { type Captures, capturesOf } from './capture.ts';
 import { type Changes, openChanges } from './changes.ts';
@@ -12,6 +20,7 @@ import { hashOf } from './files.ts';
 import { type Gate, openGate } from './gate.ts';
 import { leased } from './leases.ts';
 import { type Letters, lettersOf, type Replay } from './letters.ts';
+import { rulesOf } from './rules.ts';
 import type { SampleProject } from './sample.ts';
 import { watching } from './watch.ts';
 import { codeFileOf, isInline, openWorkbook, type Workbook } from './workbook.ts';
@@ -89,6 +98,16 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
   };
   look();
 
+  // The sandbox starts and the first chain is loaded while the browser is: its first run then need not wait for them.
+  const warm = async (): Promise<void> => {
+    const [stream] = workbook.book.manifest.streams;
+    if (stream === undefined) return;
+    const { signal } = new AbortController();
+    const rules = await rulesOf(workbook, stream, undefined);
+    await using _chain = await openSteps(rules, stream, { languages, log, signal });
+  };
+  const warming = warm().catch(() => undefined); // what does not load is told by the run that needs it
+
   if (parts.sample !== null) {
     const [stream] = workbook.book.manifest.streams;
     await captures.done(captures.begin(stream!, { max: 12, seconds: 5 }));
@@ -111,6 +130,7 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
       changes[Symbol.dispose]();
       await captures[Symbol.asyncDispose]();
       await reading;
+      await warming;
       await pool[Symbol.asyncDispose]();
     },
   };

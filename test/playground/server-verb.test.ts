@@ -47,7 +47,9 @@ async function started(...args: readonly string[]): Promise<Started> {
   };
 }
 
-test('without a manifest it opens the shop, whose twelve events are transformed, and can be kept, tested and run', async () => {
+test('without a manifest it opens the shop, whose twelve events are transformed, and can be kept, tested and run', {
+  timeout: 180_000,
+}, async () => {
   const { running, origin, ask } = await started('--no-open', '--port', '0');
   expect(await (await fetch(origin)).text()).toContain('/app.js');
   const session = await ask<Answer<'session'>>('/api/session');
