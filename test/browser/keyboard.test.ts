@@ -44,8 +44,9 @@ describe.skipIf(chromiumPath === null)('the playground by keyboard', () => {
       await page.keyboard.press('Enter');
       await page
         .getByRole('dialog', { name: 'Earlier drafts' })
-        .getByRole('button', { name: 'mask-and-count' })
-        .first()
+        .getByRole('listitem')
+        .filter({ hasText: 'export default (row) => {' })
+        .getByRole('button')
         .click();
       await until('the draft is back', async () => (await code(page)).includes('indented'));
     });
