@@ -47,14 +47,19 @@ export function Export({ frame }: { readonly frame: Frame }) {
           type="button"
           class="main"
           data-first
-          disabled={preview === null || !preview.changed || errors.length > 0}
+          disabled={preview === null || !preview.changed || errors.length > 0 || busy !== null}
           aria-busy={String(busy === 'write')}
           onClick={() => void work.writeManifest()}
         >
           Write
         </button>
         {session?.sample ? (
-          <button type="button" aria-busy={String(busy === 'keep')} onClick={() => void work.keep()}>
+          <button
+            type="button"
+            disabled={busy !== null}
+            aria-busy={String(busy === 'keep')}
+            onClick={() => void work.keep()}
+          >
             Keep the sample as a project
           </button>
         ) : null}
