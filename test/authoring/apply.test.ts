@@ -108,7 +108,7 @@ it('takes the settings of a transformation as flags, and says which flag is wron
   }
 });
 
-it("runs a plugin's language, with its settings, and refuses a plugin that is none", async () => {
+it("runs a plugin's language, with its settings, also in a test file, and refuses a plugin that is none", async () => {
   mkdirSync(join(dir, 'plugins/shout'), { recursive: true });
   write(
     'plugins/shout/package.json',
@@ -146,6 +146,10 @@ export default definePlugin({
     'mork',
   );
   expect(await apply(['--type', 'file', '--expr', 'h'], '1\n')).toMatchObject({ code: 2 });
+  const test = 'name: adds, row: { a: 1 }, expect: { error: { code: E_TRANSFORM_OUTPUT } }'; // a text is no row
+  write('shout.tests.yaml', `transform: { type: shout, code: h }\ntests: [{ ${test} }]\n`);
+  const tested = await sluice(['test', 'shout.tests.yaml'], { cwd: dir });
+  expect(tested.stdout, tested.stderr).toContain('1 passed');
 });
 
 it.each([
