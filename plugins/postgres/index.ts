@@ -26,7 +26,11 @@ export default definePlugin({
     noEffect: sourceNoEffect,
     place(config) {
       const place = placeOf(config);
-      return place === undefined ? undefined : (config.tables ?? ['*']).map((table) => `${place}#${table}`);
+      return place === undefined
+        ? undefined
+        : (config.tables ?? ['*']).map(
+            (name) => `${place}#${name === '*' || name.includes('.') ? name : `public.${name}`}`,
+          );
     },
   },
   sink: {

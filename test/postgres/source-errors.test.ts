@@ -215,6 +215,23 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(next.lines).toEqual(['c public.o {"id":3} {"id":3,"n":null}']);
   });
 
+  test('reading ends at once when it is told to while a server does not answer', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const arrived = new Promise<Socket>((resolve) => silent.once('connection', resolve));
+    const stop = new AbortController();
+    const source = at.source({ connection_string: `postgres://postgres@127.0.0.1:${port}/x` });
+    const reading = source.read(null, stop.signal)[Symbol.asyncIterator]().next();
+    const socket = await arrived;
+    const began = performance.now();
+    stop.abort();
+    expect(await reading).toMatchObject({ done: true });
+    expect(performance.now() - began).toBeLessThan(2_000);
+    socket.destroy();
+    silent.close();
+  });
+
   test('a wrong password is waited for, and stands nowhere', async () => {
     await db.query(`create role ${slot}_r login replication password 'right'`);
     const url = new URL(db.url);

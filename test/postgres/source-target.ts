@@ -55,10 +55,10 @@ export function newTarget() {
         const old = event.op === 'u' && event.before !== null ? String(event.before['id']) : key;
         const whole = event.source.unchanged === undefined;
         const there = rows.get(old);
-        rows.delete(old);
         const next = whole ? event.after! : there === undefined ? null : { ...there, ...event.after! };
         if (next === null) continue; // a part of a row that is not there: nothing to update
         check(next);
+        rows.delete(old);
         rows.set(key, next);
       }
       if (at === undefined) return;
