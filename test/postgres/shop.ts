@@ -33,7 +33,8 @@ begin
     elsif dice < 0.65 then
       update orders set big = big(), version = nextval('versions') where id = one;
     elsif dice < 0.75 then
-      update orders set id = nextval('ids'), version = nextval('versions') where id = one;
+      -- also to where a snapshot has been already
+      update orders set id = nextval('ids') * case when random() < 0.4 then -1 else 1 end, version = nextval('versions') where id = one;
     elsif dice < 0.82 then
       delete from orders where id = one;
     elsif dice < 0.9 then
