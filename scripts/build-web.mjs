@@ -1,4 +1,4 @@
-// Bundles the playground's page (playground/web/) into one script beside its HTML, CSS and icon. `build.mjs` puts it into the
+// Bundles the playground's page (playground/web/) into one script beside its HTML, CSS, icon, and the licences of what is in it. `build.mjs` puts it into the
 // package; from a checkout the playground's server asks `webFolder()` for it, which builds once for each state of the sources.
 // Guarantee: what is in the folder was made from the sources as they are, by the versions in the lock file; a build that
 // failed or was killed leaves nothing behind that looks like one.
@@ -15,6 +15,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,8 +39,10 @@ export async function buildWeb(out) {
       transform: { target: 'es2022' },
       logLevel: 'warn',
     });
-    await bundle.write({ dir: folder, format: 'esm', minify: true, entryFileNames: 'app.js', codeSplitting: false });
+    const options = { dir: folder, format: 'esm', minify: true, entryFileNames: 'app.js', codeSplitting: false };
+    const { output } = await bundle.write(options);
     await bundle.close();
+    writeFileSync(join(folder, 'LICENSES.txt'), licencesOf(output.flatMap((chunk) => chunk.moduleIds ?? [])));
     for (const file of AS_THEY_ARE) cpSync(join(web, file), join(folder, file));
     chmodSync(folder, 0o755);
     renameSync(folder, out);
@@ -64,6 +67,18 @@ export async function webFolder() {
       rmSync(path, { recursive: true, force: true });
   }
   return out;
+}
+
+/** The licences of the packages that these modules are of: they go with every copy. */
+function licencesOf(modules) {
+  const folders = modules.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []);
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+    if (file === undefined) throw new Error(`${name} has no licence file`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+  });
+  return texts.join(`\n${'-'.repeat(80)}\n\n`);
 }
 
 function fingerprint() {

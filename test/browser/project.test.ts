@@ -48,7 +48,7 @@ interface Project {
   copied(): readonly unknown[];
 }
 
-describe.skipIf(chromiumPath === null)('a project', () => {
+describe.skipIf(chromiumPath === null)('a project', { timeout: 120_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await openBrowser();
