@@ -122,6 +122,7 @@ async function declaredType(
   if (native !== null && (value === undefined || fitsNative(column, value)) && (await isType(session, native)))
     return native;
   if (value !== undefined && !isOfKind(column.type, value)) return declaredByValue(value); // a transform made something else of it
+  if (native?.endsWith('[]') === true) return 'text[]'; // of an enum or composite that is not known here
   return declaredFor(column.type);
 }
 

@@ -70,7 +70,7 @@ export async function move(place: Place, oldKey: Row, key: Row, row: Row): Promi
     `delete from ${target.sql} t where ${now} and not (${was}) and exists (select from ${target.sql} t where ${was})`,
     [...oldTexts, ...newTexts],
   );
-  const sets = columns.map((column, i) => `${quoted(column.name)} = $${olds.length + 1 + i}::text::${column.full}`);
+  const sets = columns.map((column, i) => `${quoted(column.name)} = $${olds.length + 1 + i}::text::${column.type}`);
   const texts = [...oldTexts, ...textsOf(place, columns, { ...row, ...key })];
   if (columns.some((column) => column.identity)) return moveIdentity(place, columns, olds, texts);
   const { changed } = await session.query(`update ${target.sql} t set ${sets.join(', ')} where ${was}`, texts);
@@ -84,7 +84,7 @@ async function moveIdentity(
   olds: readonly TargetColumn[],
   texts: readonly (string | null)[],
 ): Promise<boolean> {
-  const given = new Map(columns.map((column, i) => [column.name, `$${olds.length + 1 + i}::text::${column.full}`]));
+  const given = new Map(columns.map((column, i) => [column.name, `$${olds.length + 1 + i}::text::${column.type}`]));
   const all = [...target.columns.values()].filter((column) => !column.generated);
   const values = all.map((column) => given.get(column.name) ?? `t.${quoted(column.name)}`);
   const { changed } = await session.query(
@@ -99,7 +99,7 @@ async function moveIdentity(
 export async function updateMatch(place: Place, before: Row, after: Row): Promise<boolean> {
   const found = columnsOf(place, Object.keys(before));
   const columns = writable(place, Object.keys(after));
-  const sets = columns.map((column, i) => `${quoted(column.name)} = $${found.length + 1 + i}::text::${column.full}`);
+  const sets = columns.map((column, i) => `${quoted(column.name)} = $${found.length + 1 + i}::text::${column.type}`);
   const { changed } = await place.session.query(
     `update ${place.target.sql} t set ${sets.join(', ')} where ${oneMatch(place.target, found)}`,
     [...textsOf(place, found, before), ...textsOf(place, columns, after)],

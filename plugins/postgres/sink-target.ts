@@ -48,11 +48,13 @@ export async function readTarget(session: Session, name: string, sql: string): P
        select attnum, atttypid, atttypmod from pg_attribute where attrelid = $1::text::oid and attnum > 0 and not attisdropped
        union all
        select b.attnum, t.typbasetype, t.typtypmod from base b join pg_type t on t.oid = b.type where t.typtype = 'd')
-     select a.attname, format_type(a.atttypid, null), format_type(a.atttypid, a.atttypmod), t.typname,
+     select a.attname, quote_ident(s.nspname) || '.' || quote_ident(w.typname), format_type(a.atttypid, a.atttypmod), t.typname,
        case when t.typcategory = 'A' then coalesce(d.typname, e.typname) end, coalesce(e.typdelim, ','),
        format_type(b.type, b.modifier), a.attgenerated <> '', a.attidentity = 'a',
        a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = ''
      from pg_attribute a
+       join pg_type w on w.oid = a.atttypid
+       join pg_namespace s on s.oid = w.typnamespace
        join base b on b.attnum = a.attnum
        join pg_type t on t.oid = b.type and t.typtype <> 'd'
        left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'

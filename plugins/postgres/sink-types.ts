@@ -6,7 +6,10 @@ import type { ColumnType } from 'sluice/sdk';
 /** A column of a target table. Domains are seen as what they stand on; the names of types are those of pg_type. */
 export interface TargetColumn {
   readonly name: string;
-  /** As SQL, without its modifier: `numeric`, `"my type"`. An explicit cast to it changes no value. */
+  /**
+   * As SQL, by its own name and without a modifier: `pg_catalog."numeric"`, `shop."my type"`. An explicit cast to it changes no value, which
+   * one to `character` or `bit` would: those mean one character, one bit.
+   */
   readonly type: string;
   /** As SQL, with its modifier: `numeric(10,2)`. */
   readonly full: string;

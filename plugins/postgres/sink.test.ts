@@ -158,6 +158,8 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       ['timestamptz', '2024-01-02T03:04:05.1234567Z'],
       ['real', 0.123456789],
       ['bytea', 'no base64'],
+      ['char(3)', 'abcd'],
+      ['bit(4)', '10101'],
       ['text', '\ud800'],
     ])('because %s would change it is rejected: %j', async (type, value) => {
       await using bench = await sinkBench(server);
@@ -194,6 +196,9 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       ['interval', 'P1Y2M3DT4H5M6.7S', '1 year 2 mons 3 days 04:05:06.7'],
       ['double precision', 5e-324, '5e-324'],
       ['numeric', 'NaN', 'NaN'],
+      ['char(5)', 'ab', 'ab'],
+      ['bit(4)', '1010', '1010'],
+      ['char(3)[]', ['abc'], '{abc}'],
     ])('%s takes %j', async (type, value, shown) => {
       await using bench = await sinkBench(server);
       await bench.db.query(`create table o (id int primary key, v ${type})`);
