@@ -61,7 +61,9 @@ describe.skipIf(chromiumPath === null)('from a keystroke to the painted result',
         for (let n = 1; n <= KEYS; n++) times.push(await keystroke(page, `"seen": "x${'a'.repeat(n)}"`));
         times.sort((a, b) => a - b);
         const p = (share: number): number => Math.round(times[Math.ceil(times.length * share) - 1]!);
-        console.log(`${language}: p50 ${p(0.5)} ms, p95 ${p(0.95)} ms, longest ${p(1)} ms of ${KEYS} keys`);
+        console.log(
+          `${language}: fastest ${p(0.05)} ms, p50 ${p(0.5)} ms, p95 ${p(0.95)} ms, longest ${p(1)} ms of ${KEYS} keys`,
+        );
         expect(p(0.95), language).toBeLessThan(quiet ? 200 : 5_000);
       }
     } finally {
@@ -78,9 +80,12 @@ async function keystroke(page: Page, wanted: string): Promise<number> {
       document.addEventListener('keydown', (event) => (pressed = event.timeStamp), { capture: true, once: true });
       const look = (): void => {
         const shown = document.querySelector('[aria-label="Output"]')?.textContent ?? '';
-        // what is there in one frame is painted by the next
-        if (pressed > 0 && shown.includes(text)) requestAnimationFrame((now) => resolve(now - pressed));
-        else requestAnimationFrame(look);
+        // seen at the start of a frame: the first message after it comes when that frame is painted
+        if (pressed > 0 && shown.includes(text)) {
+          const { port1, port2 } = new MessageChannel();
+          port1.onmessage = () => resolve(performance.now() - pressed);
+          port2.postMessage(null);
+        } else requestAnimationFrame(look);
       };
       look();
     });

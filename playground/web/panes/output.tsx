@@ -1,7 +1,7 @@
 // What went in and what came out of the chosen event at the step that is open: side by side, or as a diff.
 // Of a dead letter it has the way from failure to delivery: dry run, replay, resolved.
 
-import { useEffect, useRef } from 'hono/jsx/dom';
+import { useLayoutEffect, useRef } from 'hono/jsx/dom';
 import { Choice } from '../choice.tsx';
 import { FOCUS, type FocusWish } from '../commands.ts';
 import { createTextView, type TextView } from '../editor/text-view.ts';
@@ -136,9 +136,10 @@ interface ShownProps {
 }
 
 function Shown({ frame, label, text, original, wish }: ShownProps) {
+  // layout effects: hono runs others a frame later, and the text would be painted that much later
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<TextView | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = createTextView(host.current!, frame.nonce, label);
     view.current = made;
     const onWish = (event: Event): void => {
@@ -150,6 +151,6 @@ function Shown({ frame, label, text, original, wish }: ShownProps) {
       made.destroy();
     };
   }, []);
-  useEffect(() => view.current?.show(text, original), [text, original]);
+  useLayoutEffect(() => view.current?.show(text, original), [text, original]);
   return <div ref={host} class="shown" hidden={text === ''} />;
 }

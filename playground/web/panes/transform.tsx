@@ -1,6 +1,6 @@
 // The code of one step of the chain, in one of four languages, with what the server found wrong marked at its place.
 
-import { useEffect, useRef } from 'hono/jsx/dom';
+import { useLayoutEffect, useRef } from 'hono/jsx/dom';
 import { Choice } from '../choice.tsx';
 import { FOCUS, type FocusWish } from '../commands.ts';
 import { type CodeEditor, createCodeEditor, type Mark } from '../editor/code-editor.ts';
@@ -153,9 +153,10 @@ interface EditorProps {
 }
 
 function Editor({ frame, step, change }: EditorProps) {
+  // layout effects: hono runs others a frame later, and the text would be painted that much later
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<CodeEditor | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = createCodeEditor(host.current!, {
       nonce: frame.nonce,
       label: 'Code of the transform',
@@ -174,14 +175,14 @@ function Editor({ frame, step, change }: EditorProps) {
       made.destroy();
     };
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // the text of this instant, not the one that is drawn: more may have been typed since, and would be taken back
     const { stream } = frame.now();
     const now = stepOf(frame.now());
     if (now === null || !isLanguageName(now.type)) return;
     editor.current?.show(`${stream}/${now.id}`, sourceOf(now), now.type);
   }, [step]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (step !== null) editor.current?.mark(marksOf(frame.state, step));
   }, [frame.state.run, step?.id]);
   return <div ref={host} class="editor" hidden={step === null} />;
