@@ -45,8 +45,9 @@ export function App({ store, work, act, nonce, mac }: Props) {
         <Splitter frame={frame} edge="top" label="Height of the code" />
       </main>
       <StatusLine frame={frame} />
+      {/* not emptied while something runs: the same sentence again is not told again */}
       <p class="heard" role="status" aria-live="polite">
-        {state.run.running ? '' : announcement(state.run)}
+        {announcement(state.run)}
       </p>
       <Dialogs frame={frame} />
     </div>
