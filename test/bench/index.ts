@@ -42,4 +42,4 @@ if (parts.includes('start')) console.log(await startFigures(cli, rounds));
 if (parts.includes('jsonata')) for (const figure of await jsonataFigures(rounds)) console.log(lineOf(figure));
 if (parts.includes('kazaam')) for (const figure of kazaamFigures(rounds)) console.log(lineOf(figure));
 if (parts.includes('postgres'))
-  for (const figure of await postgresFigures(cli, { rows: rows * 1.5, rounds })) console.log(lineOf(figure));
+  for await (const figure of postgresFigures(cli, { rows: rows * 1.5, rounds })) console.log(lineOf(figure));
