@@ -242,7 +242,11 @@ export const errorCodes: Readonly<Record<string, CodeRow | undefined>> = {
     'open the address that `sluice playground` printed',
   ),
   E_PLAYGROUND_NOT_FOUND: row('invalid', 'The playground has nothing of this name.'),
-  E_PLAYGROUND_SIZE: row('invalid', 'A request to the playground is too large.', 'take fewer or smaller events'),
+  E_PLAYGROUND_SIZE: row(
+    'invalid',
+    'A request to the playground, or what comes of it, is too large.',
+    'take fewer or smaller events',
+  ),
   E_PLAYGROUND_BUSY: row('runtime', 'The playground has too much to do at once.', 'try again in a moment'),
   E_PLAYGROUND_REPLACED: row('runtime', 'A newer run of the same tab ended this one.'),
   E_PLAYGROUND_CONFLICT: row(

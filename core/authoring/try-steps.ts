@@ -4,6 +4,7 @@
 
 import { envelopeText } from '../batch.ts';
 import { applyChain, type Chain, type Step } from '../engine/chain.ts';
+import { StreamFailed } from '../engine/ends.ts';
 import { openChain } from '../engine/open.ts';
 import { replayChain } from '../engine/replay.ts';
 import type { ErrorData } from '../errors.ts';
@@ -57,7 +58,13 @@ export async function openSteps(
   const config = { ...stream, transformations: rules, sinks: [] };
   const chain = replayChain(await openChain({ config, store: memoryStore(), languages, log, signal }, []));
   return {
-    through: (batch, abort) => through(chain, batch, abort),
+    async through(batch, abort) {
+      try {
+        return await through(chain, batch, abort);
+      } catch (thrown) {
+        throw thrown instanceof StreamFailed ? thrown.error : thrown; // there is no stream that could fail
+      }
+    },
     async [Symbol.asyncDispose]() {
       for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();
     },

@@ -145,7 +145,10 @@ export const endpoints = {
         results: { type: 'array', items: result },
         problem: { ...error, description: 'the code cannot run at all: no event was run; `step` says whose' },
         step: { type: 'string', description: 'the step of the problem' },
-        stopped: { ...error, description: 'the time of the run was over: the events from here on are not_run' },
+        stopped: {
+          ...error,
+          description: 'its time was over, or its results too large: the events from here on are not_run',
+        },
         logs_dropped: { type: 'integer' },
         ms: object({ compile: { type: 'number' }, run: { type: 'number' } }, ['compile', 'run']),
       },

@@ -20,8 +20,10 @@ import {
 import type { GivenEvent, PlaygroundEvent } from './api.ts';
 import { filterOf } from './filter.ts';
 
-/** Events of each stream that were taken live. */
+/** Events of each stream that were taken live, and their texts in characters. */
 const MOST_LIVE = 200;
+const MOST_LIVE_TEXT = 32 << 20;
+const MOST_PINNED = 200;
 /** Events that were shown, so that they can be run by their refs; their texts in bytes. */
 const MOST_KNOWN_BYTES = 64 << 20;
 const MOST_LISTED = 1000;
@@ -112,7 +114,12 @@ export function openEventBook(store: StateStore, streams: () => readonly StreamC
       const one = knownOf(capture, 'live');
       if (one === null) return;
       const others = (live.get(capture.stream) ?? []).filter(({ event }) => event.ref !== one.event.ref);
-      live.set(capture.stream, [one, ...others].slice(0, MOST_LIVE));
+      let room = MOST_LIVE_TEXT;
+      const kept = [one, ...others].slice(0, MOST_LIVE).filter(({ event }) => {
+        room -= event.text.length;
+        return room >= 0;
+      });
+      live.set(capture.stream, kept);
     },
     ofLetter(letter, redacted) {
       const one = knownLetter(letter, redacted);
@@ -120,6 +127,10 @@ export function openEventBook(store: StateStore, streams: () => readonly StreamC
     },
     async pin(ref, isPinned) {
       const one = await find(ref);
+      if (isPinned && !pinned.has(ref) && pinned.size >= MOST_PINNED) {
+        const message = `${MOST_PINNED} events are pinned already`;
+        throw sluiceError('E_PLAYGROUND_SIZE', { message, fix: 'let one of them go' });
+      }
       if (isPinned) pinned.set(ref, one);
       else pinned.delete(ref);
       return shown(one);

@@ -11,6 +11,7 @@ import type { DiffLine, PlaygroundFinding, PlaygroundStep, Response } from './ap
 import { ChangedOnDisk, hashOf, replaceText, textOf } from './files.ts';
 import { inlineKey, type LanguageName, languageNamed } from './languages.ts';
 import { shownPath } from './paths.ts';
+import { checkIds } from './rules.ts';
 import { codeFileOf, isInline, type Workbook } from './workbook.ts';
 
 /** A file as it is and as it would be. `before` null: it is not there. */
@@ -29,6 +30,7 @@ interface Planned {
 
 /** @throws SluiceError E_PLAYGROUND_NOT_FOUND, E_PLAYGROUND_REQUEST, E_MANIFEST_SYNTAX */
 async function plan(workbook: Workbook, stream: string, steps: readonly PlaygroundStep[]): Promise<Planned> {
+  checkIds(steps);
   const { file, manifest } = workbook.book;
   const before = await textOf(file);
   if (before === null) throw sluiceError('E_MANIFEST_READ', { message: 'the manifest is not there any more' });

@@ -22,14 +22,18 @@ export async function rulesOf(
   until?: string,
 ): Promise<readonly TransformRule[]> {
   const all = steps ?? stream.transformations.map(({ id }) => ({ id }));
-  if (new Set(all.map(({ id }) => id)).size < all.length) {
-    throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'two steps have one id' });
-  }
+  checkIds(all);
   const end = until === undefined ? all.length - 1 : all.findIndex(({ id }) => id === until);
   if (until !== undefined && end < 0) {
     throw sluiceError('E_PLAYGROUND_NOT_FOUND', { message: 'no step has the id that `until` names' });
   }
   return await Promise.all(all.slice(0, end + 1).map((step) => ruleOf(workbook, step)));
+}
+
+/** @throws SluiceError E_PLAYGROUND_REQUEST */
+export function checkIds(steps: readonly PlaygroundStep[]): void {
+  if (new Set(steps.map(({ id }) => id)).size === steps.length) return;
+  throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'two steps have one id' });
 }
 
 /** @throws SluiceError E_PLAYGROUND_NOT_FOUND, E_PLAYGROUND_REQUEST */

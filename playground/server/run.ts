@@ -20,6 +20,8 @@ import { openLogBook } from './log-book.ts';
 export const RUN_TIME = 3_000;
 /** Events of one run. */
 export const MOST_EVENTS = 500;
+/** Characters of all results of a run: they are held in memory, here and in the page. */
+const MOST_TEXT = 32 << 20;
 /** Events that go together at most. */
 const SLICE = 50;
 /** A slice that took longer, in ms, is followed by one of a single event: what is slow is told one by one. */
@@ -58,7 +60,8 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
   const over = AbortSignal.timeout(RUN_TIME);
   const either = AbortSignal.any([signal, over]);
   const results: RunResult[] = [];
-  let failure: PlaygroundError | undefined;
+  let stop: PlaygroundError | undefined;
+  let text = 0;
   let most = 1;
   for (let from = 0; from < events.length; ) {
     const slice = sliceOf(events, from, most);
@@ -68,20 +71,24 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
     from += slice.length;
     signal.throwIfAborted();
     if (passages instanceof Error) {
-      failure = shown(passages.toJSON()) as PlaygroundError;
+      stop = over.aborted ? timeOver(results.length, events.length) : (shown(passages.toJSON()) as PlaygroundError);
       break;
     }
     for (const [i, passage] of passages.entries()) {
       results.push(resultOf(slice.id(i), passage, logs.of(slice.id(i)), shown));
     }
     logs.clear();
+    text += textOf(results.slice(-slice.length));
+    if (text > MOST_TEXT && results.length < events.length) {
+      stop = tooMuch(results.length, events.length);
+      break;
+    }
   }
   const ran = results.length;
   for (const batch of events.slice(ran)) results.push(notRun(batch.id(0)));
-  const stopped = ran === events.length ? undefined : over.aborted ? timeOver(ran, events.length) : failure;
   return {
     results,
-    ...(stopped === undefined ? {} : { stopped }),
+    ...(stop === undefined ? {} : { stopped: stop }),
     ...(logs.dropped === 0 ? {} : { logs_dropped: logs.dropped }),
     ms: { compile: compiled - started, run: performance.now() - compiled },
   };
@@ -98,6 +105,20 @@ async function through(chain: SteppedChain, slice: EventBatch, signal: AbortSign
 function timeOver(ran: number, of: number): PlaygroundError {
   const message = `after ${RUN_TIME} ms ${ran} of ${of} events were done`;
   return sluiceError('E_PLAYGROUND_TIME', { message }).toJSON();
+}
+
+function tooMuch(ran: number, of: number): PlaygroundError {
+  const message = `the results of ${ran} of ${of} events hold more than ${MOST_TEXT >> 20} MiB of text`;
+  return sluiceError('E_PLAYGROUND_SIZE', { message }).toJSON();
+}
+
+function textOf(results: readonly RunResult[]): number {
+  const texts = results.flatMap(({ inputs, outputs, logs }) => [
+    ...inputs,
+    ...outputs,
+    ...logs.map((line) => line.text),
+  ]);
+  return texts.reduce((sum, one) => sum + one.length, 0);
 }
 
 function resultOf(

@@ -113,7 +113,7 @@ export const result = {
     fate: {
       type: 'string',
       enum: ['ok', 'filtered', 'fan_out', 'failed', 'not_run'],
-      description: 'fan_out: several outputs; not_run: the time of the run was over before its turn',
+      description: 'fan_out: several outputs; not_run: the run ended before its turn',
     },
     step: { type: 'string', description: 'where it was filtered or failed, else the last one' },
     inputs: { type: 'array', items: text, description: 'envelopes that this step got' },

@@ -232,6 +232,19 @@ describe('what is run', () => {
     await lives();
   });
 
+  test('a transform that makes much of little ends its run, and not the server', async () => {
+    const source = "export default (row) => ({ ...row, text: 'x'.repeat(900_000) });";
+    const { results, stopped } = JSON.parse((await send('/api/run', run('much', source, 200))).text) as {
+      results: { fate: string }[];
+      stopped: { code: string };
+    };
+    expect(stopped.code).toBe('E_PLAYGROUND_SIZE');
+    expect(results).toHaveLength(200);
+    expect(results[0]!.fate).toBe('ok');
+    expect(results.at(-1)!.fate).toBe('not_run');
+    await lives();
+  });
+
   test('code has neither files nor processes nor the network, whatever it reaches for', async () => {
     const reach = `export default () => ({
       seen: [typeof process, typeof require, typeof fetch, typeof globalThis.constructor.constructor('return this')().process],

@@ -21,6 +21,8 @@ interface Started {
   readonly running: RunningSluice;
   readonly origin: string;
   ask<T>(path: string, body?: unknown): Promise<T>;
+  /** The stream of what is told to a tab, open. */
+  changes(): Promise<Response>;
 }
 
 /** Starts it and waits for its address. */
@@ -30,12 +32,14 @@ async function started(...args: readonly string[]): Promise<Started> {
   const address = running.said().stdout;
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{32}\n$/);
   const { origin, hash } = new URL(address.trim());
+  const bearer = `Bearer ${hash.replace('#token=', '')}`;
   return {
     running,
     origin,
+    changes: () => fetch(`${origin}/api/changes`, { headers: { authorization: bearer } }),
     async ask(path, body) {
       const headers = {
-        authorization: `Bearer ${hash.replace('#token=', '')}`,
+        authorization: bearer,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       };
       const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
@@ -79,10 +83,12 @@ test('without a manifest it opens the shop, whose twelve events are transformed,
 test('with a manifest it opens that, also when a transform of it does not compile, and ends with 130 on SIGINT', async () => {
   writeFileSync(join(folder, 'sluice.yaml'), SHOP['sluice.yaml']);
   writeFileSync(join(folder, 'mask.js'), 'export default (row => \n');
-  const { running, ask } = await started('sluice.yaml', '--no-open', '--port', '0');
+  const { running, ask, changes } = await started('sluice.yaml', '--no-open', '--port', '0');
+  const { body } = await changes(); // a tab that listens keeps nobody from ending
   const session = await ask<Answer<'session'>>('/api/session');
   expect(session).toMatchObject({ sample: false, manifest: { file: 'sluice.yaml' } });
   expect(await running.kill('SIGINT')).toMatchObject({ code: 130 });
+  await body!.cancel().catch(() => undefined);
   expect(existsSync(join(folder, 'state.db'))).toBe(true);
 });
 
