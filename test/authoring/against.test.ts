@@ -1,8 +1,9 @@
 // `sluice test --against`: what a change of code changes, on captures, dead letters and files; the old code from git or a file.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { fileToFile, ndjson, type Pipeline, pipeline } from '../faults/pipeline.ts';
 
@@ -58,7 +59,9 @@ it('compares with the last commit, its helper modules too, on captures, and show
   p.write('code.js', NEW);
   p.write('rate.js', 'export const rate = 3;\n');
   const before = git(p, 'status', '--porcelain');
-  const result = await p.sluice(['test', 'sluice.json', '--against', 'captures', '--json']);
+  const temporary = mkdtempSync(join(tmpdir(), 'sluice-against-'));
+  const options = { env: { TMPDIR: temporary } };
+  const result = await p.sluice(['test', 'sluice.json', '--against', 'captures', '--json'], options);
   expect(result.code, result.stderr).toBe(1); // an event fails now that did not
   const told = JSON.parse(result.stdout) as Told;
   expect(told).toMatchObject(EXPECTED);
@@ -69,13 +72,14 @@ it('compares with the last commit, its helper modules too, on captures, and show
     { path: 'after.tags[].t', events: 4 },
   ]);
   expect(git(p, 'status', '--porcelain')).toBe(before); // the repository was not touched
-  const text = (await p.sluice(['test', 'sluice.json', '--against', 'captures'])).stdout;
+  const text = (await p.sluice(['test', 'sluice.json', '--against', 'captures'], options)).stdout;
   expect(text).toMatch(/1 fail now/);
   expect(text).toMatch(/now: E_TRANSFORM_RUNTIME Error: five .*code\.js:5:26/);
   expect(text).toMatch(/- +"n": 2,\n[\s\S]*\+ +"n": 3,/);
   expect(text).not.toContain('"ts_ms"'); // only what differs is shown
   expect(text).not.toContain('jane.doe@example.org');
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('sluice-old-'))).toEqual([]);
+  expect(readdirSync(temporary).filter((name) => name.startsWith('sluice-old-'))).toEqual([]);
+  rmSync(temporary, { recursive: true });
 });
 
 it('compares with a file or a manifest that is named, on dead letters and on a file of events', async () => {
