@@ -56,7 +56,7 @@ export interface PostgresServer extends AsyncDisposable {
   database(): Promise<PostgresDatabase>;
   /** Ends it: `fast` as an administrator would (clients are told), `immediate` like a crash. */
   stop(how?: 'fast' | 'immediate'): Promise<void>;
-  /** Starts it again, on the same port. */
+  /** Starts it again, on the same port, if it does not run. */
   start(): Promise<void>;
   /** The process id of the server. */
   pid(): number;
@@ -157,6 +157,7 @@ async function startOwn(version: PostgresVersion, settings: Readonly<Record<stri
   const pid = (): number => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
 
   const start = async (): Promise<void> => {
+    if (shell !== null) return;
     // The shell ends the server when its input ends, which it does with this process, and takes the folder away then.
     const script =
       '"$0" -D "$1" >>"$2" 2>&1 & p=$!; read -r line || { kill -QUIT $p; wait $p; rm -rf "$3"; exit; }; wait $p';
