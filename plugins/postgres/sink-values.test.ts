@@ -1,0 +1,106 @@
+// The sink on real servers: which values a column takes, and what becomes of a row that does not fit among those that do.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresServer, postgresVersions, startPostgres } from '../../test/services/postgres.ts';
+import { batch, never, sinkBench, statuses } from './sink-fixture.ts';
+
+describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres(version);
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  describe('a row that does not fit', () => {
+    test('is rejected alone, holds what comes after it of its key, and names column or constraint but no value', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, n int not null check (n > 0), u int unique)`);
+      const sink = bench.sink();
+      const results = await sink.write(
+        batch([
+          { after: { id: 1, n: 1, u: 1 } },
+          { after: { id: 2, n: -77, u: 2 } },
+          { after: { id: 3, n: 3, u: 1 } },
+          { op: 'u', after: { id: 2, n: 5, u: 5 } },
+          { after: { id: 4, n: null } },
+          { after: { id: 5, n: 'seventy-seven', u: 6 } },
+          { after: { id: 6, n: 6, u: 7 } },
+        ]),
+        never,
+      );
+      expect(statuses(results)).toBe(
+        'ok reject:E_SINK_REJECT reject:E_SINK_REJECT held reject:E_SINK_REJECT reject:E_SINK_REJECT ok',
+      );
+      const told = JSON.stringify(results);
+      for (const name of ['o_n_check', 'o_u_key', 'column \\"n\\"']) expect(told).toContain(name);
+      for (const value of ['77', 'seventy']) expect(told).not.toContain(value);
+      expect(await bench.rows('select * from o order by id')).toEqual(['1,1,1', '6,6,7']);
+    });
+
+    test.each([
+      ['numeric(5,2)', '1.239'],
+      ['varchar(3)', 'abc  '],
+      ['date', '2024-01-02T03:04:05'],
+      ['time', '03:04:05+02'],
+      ['timestamp', '2024-01-02T03:04:05+02'],
+      ['timestamp(3)', '2024-01-02T03:04:05.123456'],
+      ['timestamptz', '2024-01-02T03:04:05.1234567Z'],
+      ['real', 0.123456789],
+      ['bytea', 'no base64'],
+      ['char(3)', 'abcd'],
+      ['bit(4)', '10101'],
+      ['text', '\ud800'],
+    ])('because %s would change it is rejected: %j', async (type, value) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, v ${type})`);
+      expect(await bench.write([{ after: { id: 1, v: value } }, { after: { id: 2, v: null } }])).toBe(
+        'reject:E_SINK_REJECT ok',
+      );
+    });
+
+    test.each([
+      ['numeric(5,2)', '1.2300', '1.23'],
+      ['real', 0.1, '0.1'],
+      ['timestamp(3)', '2024-01-02T03:04:05.120000', '2024-01-02 03:04:05.12'],
+      ['timestamptz', '0044-03-15T12:00:00Z BC', '0044-03-15 12:00:00+00 BC'],
+      ['timestamp', 'infinity', 'infinity'],
+      ['date', '-infinity', '-infinity'],
+      ['bytea', '/wA=', '\\xff00'],
+      ['boolean', true, 'true'],
+      ['int', true, '1'],
+      ['text', { a: [1] }, '{"a":[1]}'],
+      ['jsonb', 'text', '"text"'],
+      ['json', '{"b" : 1e400}', '{"b" : 1e400}'],
+      [
+        'int[]',
+        [
+          [1, null],
+          [3, 4],
+        ],
+        '{{1,NULL},{3,4}}',
+      ],
+      ['text[]', ['a,"b"', '\\', 'NULL', null, ''], '{"a,\\"b\\"","\\\\","NULL",NULL,""}'],
+      ['jsonb[]', [[1], { a: 'b' }, 'c'], '{[1],"{\\"a\\": \\"b\\"}","\\"c\\""}'],
+      ['int4range', '[1,5)', '[1,5)'],
+      ['interval', 'P1Y2M3DT4H5M6.7S', '1 year 2 mons 3 days 04:05:06.7'],
+      ['double precision', 5e-324, '5e-324'],
+      ['numeric', 'NaN', 'NaN'],
+      ['char(5)', 'ab', 'ab'],
+      ['bit(4)', '1010', '1010'],
+      ['char(3)[]', ['abc'], '{abc}'],
+    ])('%s takes %j', async (type, value, shown) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, v ${type})`);
+      expect(await bench.write([{ after: { id: 1, v: value as never } }])).toBe('ok');
+      expect(await bench.rows('select v::text from o')).toEqual([shown]);
+    });
+
+    test('takes no others with it when a trigger refuses it', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key);
+        create function no() returns trigger language plpgsql as $$ begin if new.id = 2 then raise 'not two'; end if; return new; end $$;
+        create trigger no before insert on o for each row execute function no()`);
+      expect(await bench.write([1, 2, 3].map((id) => ({ after: { id } })))).toBe('ok reject:E_SINK_REJECT ok');
+    });
+  });
+});
