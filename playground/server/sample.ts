@@ -1,6 +1,7 @@
 // What `sluice playground` opens without a manifest: a small shop in a folder of its own, with a transform that works on all
 // of its events but one, and tests of it. It is a project like any other, and `keep` copies it to where it is wanted.
 
+import { rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,8 @@ export interface SampleProject extends AsyncDisposable {
 
 export async function sampleProject(): Promise<SampleProject> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-playground-'));
+  // also what is written there at the very end, when the project is closed already
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(FILES)) await writeFile(join(folder, name), text);
   return {
     file: join(folder, 'sluice.yaml'),
