@@ -104,23 +104,6 @@ export function consoleOf(state: Pick<State, 'run' | 'pasted' | 'listed'>, most:
   return lines;
 }
 
-/** The filter of the list, on what the page has: words that must all fit, `table:x`, `op:x`, `has:x`, or any text. */
-export function fits(item: Item, fate: FateLook, filter: string): boolean {
-  const words = filter
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
-  return words.every((word) => {
-    const [, name, value] = /^(table|op|has|fate):(.*)$/.exec(word) ?? [];
-    if (name === 'table') return item.table.toLowerCase().includes(value!);
-    if (name === 'op') return item.op === value;
-    if (name === 'fate') return fate.kind.startsWith(value!) || fate.word.startsWith(value!);
-    if (name === 'has')
-      return new RegExp(`"${value!.replace(/[^\w-]/g, '.')}":(?!null)`, 'i').test(item.text.replaceAll('": ', '":'));
-    return item.text.toLowerCase().includes(word);
-  });
-}
-
 export function duration(ms: number | undefined): string {
   if (ms === undefined) return '';
   if (ms < 1) return `${Math.max(1, Math.round(ms * 1000))} µs`;

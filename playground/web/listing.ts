@@ -4,11 +4,13 @@
 import type { Change } from '../server/api.ts';
 import { ApiError } from './api-client.ts';
 import { type Desk, LISTED } from './desk.ts';
+import { serverPart } from './filter.ts';
 import { itemOf } from './items.ts';
 import type { Running } from './running.ts';
-import { stepOf } from './state.ts';
+import { type State, stepOf } from './state.ts';
 
 const AGAIN = 1000;
+const PAUSE = 200;
 
 export type Listing = ReturnType<typeof createListing>;
 
@@ -17,11 +19,13 @@ export function createListing(desk: Desk, running: Running) {
   const quiet = new AbortController();
 
   async function listEvents(): Promise<void> {
-    const { stream, origin } = store.get();
+    const { stream, origin, filter } = store.get();
     if (stream === '') return;
-    const answer = await api.call('events', { query: { stream, from: origin, limit: LISTED } });
+    const asked = isPart(store.get()) ? serverPart(filter) : '';
+    const query = { stream, from: origin, limit: LISTED, ...(asked === '' ? {} : { q: asked }) };
+    const answer = await api.call('events', { query });
     if (store.get().stream !== stream || store.get().origin !== origin) return;
-    store.send({ type: 'listed', items: answer.events.map(itemOf), total: answer.total });
+    store.send({ type: 'listed', items: answer.events.map(itemOf), total: answer.total, asked });
     if (origin === 'dead_letters') await listLetters();
   }
 
@@ -84,5 +88,18 @@ export function createListing(desk: Desk, running: Running) {
     if (store.get().origin === 'dead_letters') store.send({ type: 'session', session: await api.call('session') });
   }
 
-  return { listEvents, follow, stop: () => quiet.abort() };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The page filters what it has; where the server has more, it is asked, too. */
+  function setFilter(filter: string): void {
+    store.send({ type: 'filter', filter });
+    clearTimeout(timer);
+    if (isPart(store.get())) timer = setTimeout(() => void listEvents().catch(complain), PAUSE);
+  }
+
+  return { listEvents, setFilter, follow, stop: () => quiet.abort() };
+}
+
+/** The server has, or may have, more than is listed. */
+function isPart({ total, listed, asked }: State): boolean {
+  return asked !== '' || total > listed.length;
 }

@@ -3,7 +3,8 @@
 
 import { afterEach, expect, test, vi } from 'vitest';
 import type { RunResult } from '../server/api.ts';
-import { announcement, duration, fateOf, fits, problemsOf, sums } from './fates.ts';
+import { announcement, duration, fateOf, problemsOf, sums } from './fates.ts';
+import { fits, serverPart } from './filter.ts';
 import { firstLine, type HistoryEntry, MAX_HISTORY, openShelf, withEntry } from './history.ts';
 import { nameOf } from './items.ts';
 import { layOut, roundedNumber, rowOf, splitEvents } from './json-text.ts';
@@ -183,12 +184,34 @@ test('while the code does not load, only that is a problem', () => {
 });
 
 test('the filter knows tables, ops, columns, fates and any text', () => {
-  const item = { table: 'orders', op: 'u', text: '{"before":null,"after":{"status":"paid"}}' } as Item;
+  const text = '{"op":"u","before":null,"after":{"status":"paid","note":"at the door","total":10.5}}';
+  const item = { table: 'public.orders', op: 'u', text, origin: 'capture' } as Item;
   const ok = fateOf(result('ok'));
-  const fit = ['', 'table:ord', 'op:u', 'has:after', 'paid', 'fate:ok', 'table:orders op:u PAID'];
-  const miss = ['table:users', 'op:c', 'has:before', 'has:nothing', 'fate:failed', 'paid op:d'];
+  const fit = [
+    '',
+    'table:ord',
+    'op:u',
+    'has:after',
+    'paid',
+    'fate:ok',
+    'status:paid',
+    'total:10.5',
+    '"the door"',
+    'op:u PAID',
+  ];
+  const miss = [
+    'table:users',
+    'op:c',
+    'has:before',
+    'has:nothing',
+    'fate:failed',
+    'status:open',
+    '"the floor"',
+    'paid op:d',
+  ];
   expect(fit.filter((one) => !fits(item, ok, one))).toEqual([]);
   expect(miss.filter((one) => fits(item, ok, one))).toEqual([]);
+  expect(serverPart('op:u fate:failed  "the door"')).toBe('op:u "the door"');
 });
 
 test('times are short', () => {

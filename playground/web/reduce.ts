@@ -35,7 +35,7 @@ export type Action =
   | { readonly type: 'session'; readonly session: Session }
   | { readonly type: 'stream'; readonly stream: string; readonly drafts: Readonly<Record<string, KeptStep>> }
   | { readonly type: 'origin'; readonly origin: Origin }
-  | { readonly type: 'listed'; readonly items: readonly Item[]; readonly total: number }
+  | { readonly type: 'listed'; readonly items: readonly Item[]; readonly total: number; readonly asked?: string }
   | { readonly type: 'pasted'; readonly items: readonly Item[] }
   | { readonly type: 'pinned'; readonly ref: string; readonly pinned: boolean }
   | { readonly type: 'filter'; readonly filter: string }
@@ -100,6 +100,8 @@ export function reduce(state: State, action: Action): State {
         chain: chainOf(state.session, action.stream, action.drafts),
         at: 0,
         listed: [],
+        total: 0,
+        asked: '',
         pasted: [],
         selected: null,
         run: noRun,
@@ -107,9 +109,18 @@ export function reduce(state: State, action: Action): State {
         replay: null,
       });
     case 'origin':
-      return { ...state, origin: action.origin, listed: [], selected: null, run: noRun, replay: null };
+      return {
+        ...state,
+        origin: action.origin,
+        listed: [],
+        total: 0,
+        asked: '',
+        selected: null,
+        run: noRun,
+        replay: null,
+      };
     case 'listed':
-      return selecting(rerun({ ...state, listed: action.items, total: action.total }));
+      return selecting(rerun({ ...state, listed: action.items, total: action.total, asked: action.asked ?? '' }));
     case 'pasted':
       return selecting(
         rerun({

@@ -98,6 +98,8 @@ export interface State {
   readonly pasted: readonly Item[];
   readonly total: number;
   readonly filter: string;
+  /** What the listed events were filtered by, where the server has more than it lists. */
+  readonly asked: string;
   readonly selected: string | null;
   readonly run: RunState;
   /** Counts what a run depends on: a change of it asks for one. */
@@ -145,6 +147,7 @@ export const initial: State = {
   pasted: [],
   total: 0,
   filter: '',
+  asked: '',
   selected: null,
   run: noRun,
   version: 0,

@@ -49,6 +49,7 @@ export function createWork(store: Store, api: Api, tab: string) {
     open,
     ...writing,
     edit: running.edit,
+    setFilter: listing.setFilter,
     run: running.run,
     runTests: () => doing('tests', running.runTests),
     copy: (text: string, what: string) => desk.copy(text, what).catch(complain),

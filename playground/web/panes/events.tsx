@@ -4,7 +4,8 @@
 import { useEffect, useRef } from 'hono/jsx/dom';
 import { Choice } from '../choice.tsx';
 import { FOCUS, type FocusWish } from '../commands.ts';
-import { duration, fateOf, fits, size, sums } from '../fates.ts';
+import { duration, fateOf, size, sums } from '../fates.ts';
+import { fits } from '../filter.ts';
 import type { Frame } from '../frame.ts';
 import { keyText } from '../items.ts';
 import { type Item, itemsOf, type Origin } from '../state.ts';
@@ -21,7 +22,7 @@ const OPS: Readonly<Record<string, string>> = {
 const PAGE = 10;
 
 export function EventsPane({ frame }: { readonly frame: Frame }) {
-  const { state, send, work, act } = frame;
+  const { state, work, act } = frame;
   const list = useRef<HTMLDivElement>(null);
   const filter = useRef<HTMLInputElement>(null);
   const items = itemsOf(state).filter((one) => fits(one, fateOf(state.run.results.get(one.ref)), state.filter));
@@ -95,7 +96,7 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
           aria-label="Filter the events"
           placeholder="filter: table:orders op:u fate:failed"
           value={state.filter}
-          onInput={(event: Event) => send({ type: 'filter', filter: (event.target as HTMLInputElement).value })}
+          onInput={(event: Event) => work.setFilter((event.target as HTMLInputElement).value)}
         />
       </div>
       {items.length === 0 ? (
@@ -115,6 +116,7 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
       <p class="sums">
         {items.length === all ? '' : `${items.length} of `}
         {all} event{all === 1 ? '' : 's'}
+        {state.total > state.listed.length ? `, the newest of ${state.total}` : ''}
         {state.run.results.size > 0 ? ` · ${sums(state.run)}` : ''}
       </p>
     </section>
