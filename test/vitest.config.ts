@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongFirst } from './long-first.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -20,6 +21,9 @@ export default defineConfig({
     hookTimeout: 120_000,
     globalSetup: [at('test/known-sandbox.ts')],
     pool: 'forks',
+    // Long tests mostly wait for processes that they start: where nobody else works, a worker for each core, and not one less.
+    ...(process.env['CI'] === undefined ? {} : { maxWorkers: '100%' }),
+    sequence: { sequencer: LongFirst },
     execArgv: ['--conditions=source', '--no-warnings'],
   },
 });
