@@ -57,9 +57,7 @@ it('an engine that is not installed is an error at its own setting, and `test` s
   const engine = { id: 'old', type: 'jsonata', expression: '$', engine: 'jsonata@1.0.0' };
   await using p = await pipeline(fileToFile({ transformations: [engine] }));
   const findings = (await p.json<{ readonly findings: object[] }>(['validate'])).findings;
-  expect(findings).toMatchObject([
-    { code: 'E_TRANSFORM_ENGINE', at: { pointer: '/transformations/0/engine' } },
-  ]);
+  expect(findings).toMatchObject([{ code: 'E_TRANSFORM_ENGINE', at: { pointer: '/transformations/0/engine' } }]);
   p.write('a.tests.yaml', 'transform: { type: javascript, code: "export default () => null" }\ntests: [{ nmae: x }]\n');
   const tested = await p.sluice(['test', 'a.tests.yaml']);
   expect([tested.code, tested.stderr]).toEqual([2, expect.stringMatching(/then run test again\.\n$/)]);
