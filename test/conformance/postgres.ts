@@ -2,6 +2,7 @@
 
 import type { ConformanceOptions } from '../../core/testkit.ts';
 import type { Json } from '../../core/values.ts';
+import { sourceStage } from '../postgres/source-stage.ts';
 import {
   type PostgresDatabase,
   type PostgresServer,
@@ -19,32 +20,7 @@ export function stagesOn(version: PostgresVersion): Omit<ConformanceOptions, 'fo
     return (await started).database();
   };
   return {
-    async source() {
-      const db = await database();
-      await db.query(
-        `create table orders (id int primary key, name text not null, big bigint, price numeric(10,2), picture bytea)`,
-      );
-      let last = 0;
-      const insert = async (n: number): Promise<void> => {
-        await db.query(
-          `insert into orders select i, 'name ' || i || ' ü', 9223372036854775807 - i, i + 0.10, decode('00ff', 'hex')
-           from generate_series(${last + 1}, ${last + n}) i`,
-        );
-        last += n;
-      };
-      await insert(20);
-      return {
-        config: { connection_string: db.url, tables: ['orders'] },
-        events: 20,
-        ends: false,
-        change: insert,
-        broken: {
-          config: { connection_string: 'postgres://me:hunter2-sesam@127.0.0.1:1/shop' },
-          secret: 'hunter2-sesam',
-        },
-        [Symbol.asyncDispose]: () => db.drop(),
-      };
-    },
+    source: async () => sourceStage(await database()),
     async sink() {
       const db = await database();
       return {

@@ -5,7 +5,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type RunningSluice, until } from '../cli.ts';
+import { type RunningSluice, sluice, startSluice, until } from '../cli.ts';
 import { newBench, sumOf } from '../crash/bench.ts';
 import { randomOf, seed } from '../crash/random.ts';
 import { long, scaled } from '../long.ts';
@@ -61,7 +61,7 @@ streams:
         what,
         async () => {
           writers.check();
-          const end = running.child.exitCode;
+          const end = running.child.exitCode ?? running.child.signalCode;
           if (end !== null) throw new Error(`it ended by itself with ${end}:\n${running.said().stderr}`);
           return (await saved()) !== before;
         },
@@ -70,7 +70,7 @@ streams:
     };
     let restarts = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
-      const running = bench.start('run');
+      const running = startSluice(['run'], { cwd: bench.path('.'), deadlineMs: 300_000 });
       if (random.chance(0.15)) await sleep(random.below(800));
       else {
         await moves(running, 'the position moves');
@@ -90,7 +90,10 @@ streams:
     }
     await writers[Symbol.asyncDispose]();
     writers.check();
-    const end = await bench.run('run', '--until-idle', '3s');
+    const end = await sluice(['run', '--until-idle', '3s'], {
+      cwd: bench.path('.'),
+      deadlineMs: long ? 1_200_000 : 110_000,
+    });
     expect(end.code, end.stderr).toBe(0);
 
     const wanted = await postgresRows(source);

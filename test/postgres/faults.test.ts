@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type RunningSluice, until } from '../cli.ts';
+import { type RunningSluice, startSluice, until } from '../cli.ts';
 import { type Bench, newBench } from '../crash/bench.ts';
 import { long } from '../long.ts';
 import { type PostgresDatabase, type PostgresServer, startPostgres } from '../services/postgres.ts';
@@ -45,6 +45,9 @@ ${more}`,
   });
 }
 
+const start = (bench: Bench): RunningSluice =>
+  startSluice(['run'], { cwd: bench.path('.'), deadlineMs: long ? 240_000 : 110_000 });
+
 const rows = async (): Promise<number> => {
   const [there] = await target.query(`select to_regclass('o') is not null as yes`);
   return there!['yes'] === 't' ? Number((await target.query('select count(*) as n from o'))[0]!['n']) : 0;
@@ -53,7 +56,8 @@ const arrive = (n: number, running: RunningSluice) =>
   until(
     `${n} rows arrive`,
     async () => {
-      if (running.child.exitCode !== null) throw new Error(`it ended by itself:\n${running.said().stderr}`);
+      if (running.child.exitCode !== null || running.child.signalCode !== null)
+        throw new Error(`it ended by itself:\n${running.said().stderr}`);
       return (await rows()) === n;
     },
     60_000,
@@ -95,7 +99,7 @@ async function isIdle(running: RunningSluice, forMs: number): Promise<void> {
 
 test('a target that goes away is waited for, and the stream goes on when it is back', async () => {
   using bench = benchOf();
-  const running = bench.start('run');
+  const running = start(bench);
   await arrive(10, running);
   await far.stop('immediate');
   await source.query('insert into o select i, i from generate_series(11, 3000) i');
@@ -109,7 +113,7 @@ test('a target that goes away is waited for, and the stream goes on when it is b
 
 test('a source that goes away is waited for, and the stream goes on when it is back', async () => {
   using bench = benchOf();
-  const running = bench.start('run');
+  const running = start(bench);
   await arrive(10, running);
   await near.stop('fast');
   expect(await waits(running, /the server is not there/)).toContain('E_SOURCE_CONNECT');
@@ -125,7 +129,7 @@ test('a network that says nothing, to the target or to the source, is noticed, a
   await using toSource = await newWire(near.port);
   const through = (url: string, wire: { port: number }) => url.replace(/:\d+\//, `:${wire.port}/`);
   using bench = benchOf(through(source.url, toSource), through(target.url, toTarget));
-  const running = bench.start('run');
+  const running = start(bench);
   await arrive(10, running);
   toTarget.hold();
   await source.query('insert into o select i, i from generate_series(11, 500) i');
@@ -151,7 +155,7 @@ test('a password that is changed is waited for at both ends, and never shown', a
   ] as const) {
     using bench = benchOf(source.url, target.url, auth);
     bench.write('sluice.yaml', bench.read('sluice.yaml').replaceAll('type: postgres,', 'type: postgres, auth_id: me,'));
-    const running = bench.start('run');
+    const running = start(bench);
     await until('it runs', () => running.said().stderr.includes('starts'));
     const before = Number((await source.query('select max(id) as n from o'))[0]!['n']);
     await arrive(before, running);
@@ -171,7 +175,7 @@ test('a password that is changed is waited for at both ends, and never shown', a
 
 test('a slot that is dropped ends the stream with a message that says the way out, and the way out works', async () => {
   using bench = benchOf();
-  const running = bench.start('run');
+  const running = start(bench);
   await arrive(10, running);
   expect((await running.kill('SIGTERM')).code).toBe(143);
   await source.query(`select pg_drop_replication_slot('${source.name}')`);

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { until } from '../cli.ts';
+import { startSluice, until } from '../cli.ts';
 import { newBench } from '../crash/bench.ts';
 import { long } from '../long.ts';
 import { startPostgres } from '../services/postgres.ts';
@@ -26,7 +26,7 @@ streams:
     sinks: [{ id: copy, type: postgres, connection_string: "${target.url}" }]
 `,
     });
-    const running = bench.start('run');
+    const running = startSluice(['run'], { cwd: bench.path('.'), deadlineMs: long ? 1_100_000 : 170_000 });
     await source.query(`insert into o values (0, 'first', now())`);
     const count = async (): Promise<number> => Number((await target.query('select count(*) as n from o'))[0]!['n']);
     await until('the first row arrives', async () => (await count()) === 1, 60_000);
@@ -37,7 +37,8 @@ streams:
     await until(
       'all rows arrive',
       async () => {
-        if (running.child.exitCode !== null) throw new Error(running.said().stderr);
+        const { exitCode, signalCode } = running.child;
+        if (exitCode !== null || signalCode !== null) throw new Error(`it ended: ${running.said().stderr}`);
         const n = await count();
         seen.add(n);
         return n === ROWS + 1;
