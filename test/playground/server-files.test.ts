@@ -1,8 +1,9 @@
 // What the playground writes: tests, code, manifests, and dead letters to their sinks. What it wrote is run in a shell.
 
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { sluice } from '../cli.ts';
+import { sluice, startSluice } from '../cli.ts';
 import { captured, type Playground, playground, SHOP } from './bench.ts';
 
 let on: Playground | undefined;
@@ -18,7 +19,7 @@ async function shop(files: Readonly<Record<string, string>> = {}): Promise<Playg
 
 const row = (text: string): Record<string, unknown> => (JSON.parse(text) as { after: Record<string, unknown> }).after;
 
-describe('tests', () => {
+describe('tests', { timeout: 180_000 }, () => {
   test('an event saved as a test passes in a shell, and fails there once the code is another', async () => {
     const p = await shop();
     const order = (await captured(p)).find(({ op, table }) => op === 'c' && table === 'orders')!;
@@ -64,7 +65,7 @@ tests:
   });
 });
 
-describe('files', () => {
+describe('files', { timeout: 180_000 }, () => {
   test('code is saved to its file or to its place in the manifest, and all else there stays as it was written', async () => {
     const p = await shop();
     const { transformations } = await p.ask('session');
@@ -195,7 +196,7 @@ describe('files', () => {
   });
 });
 
-describe('a dead letter', () => {
+describe('a dead letter', { timeout: 180_000 }, () => {
   test('is opened, fixed, tried dry, replayed and resolved, and then the sink has its event', async () => {
     const p = await shop();
     const manifest = join(p.folder, 'sluice.yaml');
@@ -224,6 +225,30 @@ describe('a dead letter', () => {
     expect(dead_letter.status).toBe('resolved');
     expect(p.read('out.ndjson')).toContain('"1:5"');
     expect((await p.ask('deadLetters', { query: { status: 'pending' } })).total).toBe(0);
+  });
+
+  test('of a stream that runs is replayed by its process, which goes on', async () => {
+    const yaml = SHOP['sluice.yaml'].replace(
+      '{ type: sample, events: 12 }',
+      '{ type: file, path: ./in.ndjson, follow: true }',
+    );
+    const line = (id: number, items: unknown): string => `${JSON.stringify({ id, status: 'new', items })}\n`;
+    const p = await shop({ 'sluice.yaml': yaml, 'in.ndjson': line(1, 'none') + line(2, []) });
+    const running = startSluice(['run', join(p.folder, 'sluice.yaml')], { cwd: p.folder });
+    try {
+      const letters = () => p.ask('deadLetters', { query: { status: 'pending' } });
+      await expect.poll(async () => (await letters()).total, { timeout: 30_000 }).toBe(1);
+      const [letter] = (await letters()).dead_letters;
+      p.write('mask.js', 'export default (row) => ({ ...row, items: [] });\n');
+      const { replay, dead_letter } = await p.ask('replay', { params: { letter: letter!.id } });
+      expect(replay.outcome).toBe('delivered');
+      expect(dead_letter.status).toBe('resolved');
+      appendFileSync(join(p.folder, 'in.ndjson'), line(3, []));
+      await expect.poll(() => p.read('out.ndjson'), { timeout: 30_000 }).toContain('"id":3');
+      expect(p.read('out.ndjson')).toContain('"id":1');
+    } finally {
+      await running.kill('SIGTERM');
+    }
   });
 
   test('is settled with a note, once', async () => {

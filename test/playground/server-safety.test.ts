@@ -208,7 +208,7 @@ describe('what is asked', () => {
   });
 });
 
-describe('what is run', () => {
+describe('what is run', { timeout: 180_000 }, () => {
   test.each([
     ['loops', 'export default () => { for (;;); };', 'E_TRANSFORM_TIMEOUT'],
     [

@@ -119,7 +119,7 @@ describe('events', () => {
   });
 });
 
-describe('a run', () => {
+describe('a run', { timeout: 180_000 }, () => {
   test('says of every event what became of it, with its log lines, and where it failed', async () => {
     const p = await shop();
     const events = await captured(p);
