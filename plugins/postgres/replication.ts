@@ -100,15 +100,31 @@ export function startReplication(client: Client, request: ReplicationRequest): R
   ];
   socket.write(queryFrame(`START_REPLICATION SLOT "${slot}" LOGICAL ${start} (${options.join(', ')})`));
 
-  /** Makes the unread bytes one buffer; false when nothing new is there. */
-  const refill = (): boolean => {
+  /**
+   * Goes on to what waits; false when nothing new is there. Only the one frame that is cut is put together, `size` bytes of it are
+   * needed; all other bytes stay where the socket put them.
+   */
+  const refill = (size: number): boolean => {
     if (waiting.length === 0) return false;
-    const rest = bytes.length - at;
-    bytes = rest === 0 && waiting.length === 1 ? waiting[0]! : Buffer.concat([bytes.subarray(at), ...waiting]);
+    const rest = bytes.subarray(at);
+    if (rest.length === 0) {
+      bytes = waiting.shift()!;
+      waitingBytes -= bytes.length;
+    } else {
+      const parts = [rest];
+      for (let missing = size - rest.length; missing > 0 && waiting.length > 0; ) {
+        const chunk = waiting[0]!;
+        const part = chunk.subarray(0, missing);
+        parts.push(part);
+        missing -= part.length;
+        waitingBytes -= part.length;
+        if (part.length === chunk.length) waiting.shift();
+        else waiting[0] = chunk.subarray(part.length);
+      }
+      bytes = Buffer.concat(parts);
+    }
     at = 0;
-    waiting.length = 0;
-    waitingBytes = 0;
-    if (paused) {
+    if (paused && waitingBytes < ROOM_BYTES / 2) {
       paused = false;
       socket.resume();
     }
@@ -121,7 +137,7 @@ export function startReplication(client: Client, request: ReplicationRequest): R
         const left = bytes.length - at;
         const size = left < 5 ? 5 : 1 + bytes.readUInt32BE(at + 1);
         if (left < size) {
-          if (refill()) continue;
+          if (refill(size)) continue;
           if (failure !== null) throw failure;
           if (ended !== null) throw ended;
           return null;
@@ -153,7 +169,7 @@ export function startReplication(client: Client, request: ReplicationRequest): R
           if (notice.code === '55000' && /publication/.test(notice.message)) {
             failure = ended = notice;
             at = bytes.length;
-            waiting.length = 0;
+            waiting.length = waitingBytes = 0;
             throw notice;
           }
         } else if (kind === FRAME.copyDone || kind === FRAME.complete) {

@@ -175,6 +175,8 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     const [todo] = progress.todo;
     // Within this chunk's time the table may have been put on the list anew.
     if (todo === undefined || todo.table !== found.todo.table || todo.number !== found.todo.number) return;
+    // Said with the first piece already: the position after it passes rows that are left out.
+    if (found.again.size > 0) moveTodo(progress, { ...todo, again: [...againOf(todo, found).values()] });
     const { rows } = found;
     let total = 0;
     let from = 0;
@@ -208,11 +210,16 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   function nextTodo(found: Chunk): TodoTable | null {
     const { again: before = [], ...todo } = progress.todo[0]!;
     const read = new Set((found.todo.done === true ? (found.todo.again ?? []) : []).map(keyText));
-    const again = new Map(before.filter((key) => !read.has(keyText(key))).map((key) => [keyText(key), key]));
-    for (const [text, key] of found.again) again.set(text, key);
+    const left = before.filter((key) => !read.has(keyText(key)));
+    const again = againOf({ ...todo, again: left }, found);
     const rest = again.size === 0 ? {} : { again: [...again.values()] };
     if (!found.last) return { ...todo, after: found.rows.at(-1)!.key, ...rest };
     return again.size === 0 ? null : { ...todo, done: true, ...rest };
+  }
+
+  /** By keyText, so that each key stands there once. */
+  function againOf(todo: TodoTable, found: Chunk): Map<string, readonly string[]> {
+    return new Map([...(todo.again ?? []).map((key) => [keyText(key), key] as const), ...found.again]);
   }
 
   function draftOf({ layout, todo }: Chunk, row: ChunkRow, at: number): RowDraft {
