@@ -56,7 +56,9 @@ export async function* postgresFigures(cli: string, options: { rows: number; rou
       const slots = await fill(db, rows, Math.min(shape.perTransaction, rows), options.rounds);
       // the commit of one row more is the end: what a server writes by itself after it would wait for a heartbeat
       const end = (await db.query('select pg_current_wal_insert_lsn() as lsn'))[0]!['lsn']!;
-      await db.query('insert into rows (id) values (0)');
+      await db.query(
+        `insert into rows values (0, 0, 'shipped', 0, now(), now(), 'last@shop.example', 'Last', true, '')`,
+      );
       const times: Record<Candidate, Time[]> = { drain: [], again: [], none: [], js: [] };
       for (let round = 0; round < options.rounds; round++) {
         for (const name of CANDIDATES) {
