@@ -4,7 +4,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type RunningSluice, sluice, startSluice, until } from '../cli.ts';
 import { newBench, sumOf } from '../crash/bench.ts';
 import { randomOf, seed } from '../crash/random.ts';
@@ -71,6 +71,7 @@ streams:
     let restarts = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
       const running = startSluice(['run'], { cwd: bench.path('.'), deadlineMs: 300_000 });
+      onTestFinished(() => void running.child.kill('SIGKILL')); // also of a test that fails
       if (random.chance(0.15)) await sleep(random.below(800));
       else {
         await moves(running, 'the position moves');

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type RunningSluice, startSluice, until } from '../cli.ts';
 import { type Bench, newBench } from '../crash/bench.ts';
 import { long } from '../long.ts';
@@ -45,8 +45,11 @@ ${more}`,
   });
 }
 
-const start = (bench: Bench): RunningSluice =>
-  startSluice(['run'], { cwd: bench.path('.'), deadlineMs: long ? 240_000 : 110_000 });
+function start(bench: Bench): RunningSluice {
+  const running = startSluice(['run'], { cwd: bench.path('.'), deadlineMs: long ? 240_000 : 110_000 });
+  onTestFinished(() => void running.child.kill('SIGKILL')); // also of a test that fails
+  return running;
+}
 
 const rows = async (): Promise<number> => {
   const [there] = await target.query(`select to_regclass('o') is not null as yes`);
