@@ -53,6 +53,7 @@ function runner(make: GuestProgram, text: string): (rows: string) => string | Pr
   const host: GuestHost = {
     refuse: (why, message) => new Error(`${why}: ${message}`),
     needHeads: () => true,
+    hasOddObject: () => false,
     log() {},
     reseed() {},
     deopt() {
