@@ -99,7 +99,7 @@ async function startOwn(version: PostgresVersion, settings: Readonly<Record<stri
   mkdirSync(data, { mode: 0o700 });
   give(folder);
   give(data);
-  const program = programs(version, folder);
+  const program = programs(version, folder, give);
   const env = { PATH: '/usr/bin:/bin', HOME: folder, TZ: 'UTC', LC_ALL: 'C', ...program.env };
   const initArgs = [
     '-D',
@@ -166,6 +166,7 @@ async function startOwn(version: PostgresVersion, settings: Readonly<Record<stri
       cwd: folder,
       env,
       stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true, // what ends a whole group of processes must not end the shell before the server
     });
     started.stdin!.on('error', () => undefined);
     const ended = new Promise<void>((resolve) => {
@@ -329,7 +330,7 @@ interface Programs {
   readonly env: Readonly<Record<string, string>>;
 }
 
-function programs(version: PostgresVersion, folder: string): Programs {
+function programs(version: PostgresVersion, folder: string, give: (path: string) => void): Programs {
   if (version === 15) {
     if (existsSync(join(DEBIAN, 'postgres'))) return { bin: DEBIAN, env: {} };
     throw new Error(
@@ -344,6 +345,7 @@ function programs(version: PostgresVersion, folder: string): Programs {
   // The package leaves its links to a postinstall script, which does not run here (allowScripts): they are made beside the data.
   const libraries = join(folder, 'lib');
   mkdirSync(libraries);
+  give(libraries); // or the shell could not take the folder away
   const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as {
     source: string;
     target: string;
