@@ -66,7 +66,8 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
   for (let from = 0; from < events.length; ) {
     const slice = sliceOf(events, from, most);
     const began = performance.now();
-    const passages = await through(chain, slice, either);
+    // The first event is always told: it is bounded by the limits of its transform, also on a machine that is busy.
+    const passages = await through(chain, slice, from === 0 ? signal : either);
     most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 4);
     from += slice.length;
     signal.throwIfAborted();
@@ -78,6 +79,10 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
       results.push(resultOf(slice.id(i), passage, logs.of(slice.id(i)), shown));
     }
     logs.clear();
+    if (over.aborted && results.length < events.length) {
+      stop = timeOver(results.length, events.length);
+      break;
+    }
     text += textOf(results.slice(-slice.length));
     if (text > MOST_TEXT && results.length < events.length) {
       stop = tooMuch(results.length, events.length);

@@ -234,11 +234,13 @@ describe('what is run', { timeout: 180_000 }, () => {
 
   test('a transform that makes much of little ends its run, and not the server', async () => {
     const source = "export default (row) => ({ ...row, text: 'x'.repeat(900_000) });";
-    const { results, stopped } = JSON.parse((await send('/api/run', run('much', source, 200))).text) as {
+    const { text } = await send('/api/run', run('much', source, 200));
+    expect(text.length).toBeLessThan(100 << 20); // of 180 MB that it would be
+    const { results, stopped } = JSON.parse(text) as {
       results: { fate: string }[];
       stopped: { code: string };
     };
-    expect(stopped.code).toBe('E_PLAYGROUND_SIZE');
+    expect(stopped.code).toMatch(/E_PLAYGROUND_(SIZE|TIME)/); // a busy machine does not come so far in its time
     expect(results).toHaveLength(200);
     expect(results[0]!.fate).toBe('ok');
     expect(results.at(-1)!.fate).toBe('not_run');
