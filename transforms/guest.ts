@@ -30,6 +30,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const { iterator } = Symbol;
     type Handler = (input: unknown, ctx: object) => unknown;
     type Result = null | string | string[];
+    type Texts = readonly [main: string | null, second: string | null, head: string | null];
 
     // By prototype: what the built-in objects are called, and the functions that give their results one by one.
     const builtIns = new Map<object, string>();
@@ -67,33 +68,31 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     const handler = (): Handler => (options.keep ? kept : handlerOf()) as Handler;
 
     class Context {
-      #main: string | null;
-      #second: string | null;
-      #head: string | null;
-      #event: unknown;
-      #log: unknown;
-      constructor(main: string | null, second: string | null, head: string | null) {
-        this.#main = main;
-        this.#second = second;
-        this.#head = head;
+      // one field, because each costs its time for each event
+      #of: { readonly texts: Texts; event: unknown; log: unknown };
+      constructor(texts: Texts) {
+        this.#of = { texts, event: undefined, log: undefined };
       }
       get event(): unknown {
-        if (this.#event !== undefined) return this.#event;
-        if (!host.needHeads() || this.#head === null) return undefined; // this run is void
-        this.#event = eventOf(this.#main, this.#second, this.#head);
-        return this.#event;
+        const of = this.#of;
+        if (of.event !== undefined) return of.event;
+        const [main, second, head] = of.texts;
+        if (!host.needHeads() || head === null) return undefined; // this run is void
+        of.event = eventOf(main, second, head);
+        return of.event;
       }
       get log(): unknown {
-        if (this.#log === undefined) {
+        const of = this.#of;
+        if (of.log === undefined) {
           const at =
             (level: string) =>
             (...args: unknown[]) =>
               host.log(level, args);
           const log = at('info') as unknown as Record<string, unknown>;
           for (const level of ['debug', 'info', 'warn', 'error']) log[level] = at(level);
-          this.#log = log;
+          of.log = log;
         }
-        return this.#log;
+        return of.log;
       }
     }
     for (const name of ['event', 'log']) freeze(getOwnPropertyDescriptor(Context.prototype, name)!.get);
@@ -291,7 +290,6 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
 
     // One value of the event through the function. Kinds of function differ in what they take, so there is one of these each.
     // An old image (`images: both`) is the main text of its call, and has the whole event as its context.
-    type Texts = readonly [main: string | null, second: string | null, head: string | null];
     type Call = (texts: Texts, ctx: GuestContext, whole: Texts) => unknown;
     const inputOf = ([main, second, head]: Texts): unknown => {
       if (options.scope !== 'event') return input(main!);
@@ -315,7 +313,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       call = (texts, ctx, whole) =>
         (handler() as unknown as ValueFunction)(inputOf(texts), ctx, {
           texts: whole,
-          again: () => ({ input: inputOf(texts), context: new Context(...whole) }),
+          again: () => ({ input: inputOf(texts), context: new Context(whole) }),
         });
     } else {
       finish = (result) => each(result, options.scope === 'event' ? eventText : textOf);
@@ -331,7 +329,7 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
     if (!options.both) {
       return (main, second, head) => {
         const texts: Texts = [main, second, head];
-        const result = call(texts, new Context(main, second, head), texts);
+        const result = call(texts, new Context(texts), texts);
         return result instanceof Promise ? later(result, finish) : finish(result);
       };
     }
@@ -347,8 +345,8 @@ export function bridge(language: GuestLanguage, options: BridgeOptions): GuestPr
       return out;
     };
     return (main, second, head) => {
-      const ctx = new Context(main, second, head);
       const whole: Texts = [main, second, head];
+      const ctx = new Context(whole);
       const now = settle(call(whole, ctx, whole), finish);
       if (second === null) return now instanceof Promise ? now.then((text) => join(text, null)) : join(now, null);
       const old = settle(call([second, null, head], ctx, whole), finish);
