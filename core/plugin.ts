@@ -1,5 +1,6 @@
 // The contracts of plugins: what a source, a sink and a transform promise the engine, and what they get from it.
 // Written as consequences: each comment says what the engine will do. Everything here is exported from sluice/sdk.
+// Long because it is the one page that a publisher has to read.
 
 import type { Checkpoint } from './checkpoint.ts';
 import type { ErrorPlace, SluiceError } from './errors.ts';

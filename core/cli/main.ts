@@ -28,11 +28,6 @@ async function main(argv: readonly string[]): Promise<number> {
       fix: near === null ? 'run `sluice --help`' : `did you mean \`sluice ${near}\`?`,
     });
   }
-  if (verb.load === undefined) {
-    throw sluiceError('E_NOT_BUILT', {
-      message: `\`sluice ${name}\` is not built yet: it comes with ${verb.waitsFor}`,
-    });
-  }
   const { command } = await verb.load();
   const parsed = parse(command, rest);
   if (parsed.help) {
@@ -44,9 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function overview(): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length)) + 2;
-  const lines = Object.entries(verbs).map(
-    ([name, verb]) => `  ${name.padEnd(width)}${verb.summary}${verb.load === undefined ? ' (not built yet)' : ''}`,
-  );
+  const lines = Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(width)}${verb.summary}`);
   return [
     '  sluice run examples/quickstart/sluice.yaml --until-idle 2s',
     '  sluice plugins list',

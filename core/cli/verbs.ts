@@ -4,9 +4,7 @@ import type { Command } from './command.ts';
 
 export interface Verb {
   readonly summary: string;
-  readonly load?: () => Promise<{ readonly command: Command }>;
-  /** For a verb that is planned: what it waits for. */
-  readonly waitsFor?: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
 }
 
 export const verbs: Readonly<Record<string, Verb>> = {

@@ -30,6 +30,8 @@ export async function endProbe(slot: Slot): Promise<Away | null> {
   return away;
 }
 
+const NO_ANSWER: readonly WriteResult[] = [];
+
 async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void> {
   const ended = AbortSignal.any([parts.soft, parts.hard, away.end.signal]);
   while (!ended.aborted) {
@@ -48,14 +50,18 @@ async function probe(slot: Slot, away: Away, parts: DeliverParts): Promise<void>
     const answered = writing.catch((thrown: unknown): readonly WriteResult[] => {
       slot.stale = slot.sink.state !== undefined; // nobody knows what it took
       if (thrown instanceof StreamFailed) parts.left(slot, thrown.error); // it answers, and not as a sink must
-      return [];
+      return NO_ANSWER;
     });
     const results = await Promise.race([answered, aborted(ended)]);
     if (results === undefined) {
       slot.stale = slot.sink.state !== undefined;
       return;
     }
-    if (!results.some((result) => result.status === 'ok' || result.status === 'reject')) continue;
+    if (
+      results === NO_ANSWER ||
+      (results.length > 0 && !results.some(({ status }) => status === 'ok' || status === 'reject'))
+    )
+      continue;
     slot.away = null;
     slot.answered = true;
     slot.absences = 0;

@@ -2,7 +2,7 @@
 // sinks. A request ends with a checkpoint that holds its number; one at or below that number is never done again.
 
 import type { Parked } from '../checkpoint.ts';
-import { toSluiceError } from '../errors.ts';
+import { type SluiceError, toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
@@ -45,15 +45,14 @@ export interface ReplayBody {
 
 /** @throws Reposition, or what ends the session: then the request stays, and is taken up again by the next. */
 export async function carryOut(request: StoredRequest, to: RunningParts): Promise<void> {
-  let status: 'done' | 'failed' = 'done';
   let result: Json = null;
   let moved: Reposition | null = null;
   try {
     const forSource = sourceRequestOf(request);
     if (forSource !== null) {
       if (request.type === 'resume') ended(to.writer.checkpoint.parked, request.body as unknown as ResumeBody);
-      await to.tables.give(forSource);
-      return; // it ends with the checkpoint that covers the source's own answer
+      to.tables.give(forSource);
+      return; // it ends with the checkpoint that covers the source's own answer, or with its refusal
     }
     result = await perform(request, to);
   } catch (thrown) {
@@ -61,15 +60,28 @@ export async function carryOut(request: StoredRequest, to: RunningParts): Promis
     if (thrown instanceof Reposition) {
       moved = thrown;
     } else {
-      status = 'failed';
-      result = toSluiceError(thrown, 'E_REQUEST_FAILED').toJSON() as unknown as Json;
-      await to.writer.commit({ request: request.number, replay: true });
+      await refuse(request.number, toSluiceError(thrown, 'E_REQUEST_FAILED'), to);
+      return;
     }
   }
-  await to.parts.store.updateRequest(request.number, status, result).catch((thrown: unknown) => {
+  await answer(to, request.number, 'done', result);
+  if (moved !== null) throw moved;
+}
+
+/** The request ends with an error, which the log says too: whoever asked may not be there any more. */
+export async function refuse(number: number, error: SluiceError, to: RunningParts): Promise<void> {
+  to.parts.log.warn(
+    { stream: to.parts.config.id, request: number, error: error.toJSON() },
+    `a request failed: ${error.message}`,
+  );
+  await to.writer.commit({ request: number, replay: true });
+  await answer(to, number, 'failed', error.toJSON() as unknown as Json);
+}
+
+async function answer(to: RunningParts, number: number, status: 'done' | 'failed', result: Json): Promise<void> {
+  await to.parts.store.updateRequest(number, status, result).catch((thrown: unknown) => {
     throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
   });
-  if (moved !== null) throw moved;
 }
 
 function isOfTheStream(thrown: unknown): boolean {

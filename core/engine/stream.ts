@@ -23,12 +23,12 @@ import {
   takeOver,
 } from './open.ts';
 import { parkAgain, parkedNow } from './parking.ts';
-import { answerCovered, carryOut, Reposition, type RunningParts } from './requests.ts';
+import { answerCovered, carryOut, Reposition, type RunningParts, refuse } from './requests.ts';
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
 import type { StreamStatus } from './status.ts';
 import { type BudgetOfTables, budgetOfTables } from './table-budget.ts';
-import { type TableRequests, tableRequests } from './table-requests.ts';
+import { sourceRequestOf, tableRequests } from './table-requests.ts';
 import { openWriter, type Writer } from './writer.ts';
 
 export interface StreamParts extends Opening {
@@ -122,11 +122,18 @@ async function sessions(
           parts.log.info({ stream: config.id, table }, `table ${table} is resumed`);
         },
       });
-      const start: Start = { checkpoint, first: saved === null, parked, tables, budget, end: beside.signal };
+      const start: Start = { checkpoint, first: saved === null, parked, budget, end: beside.signal };
       const open = await startWriter(parts, slots, chain, start);
       writer = open;
-      const requests = requestPoller({ parts, writer: open, slots, chain, parked, tables });
-      await waitOut(parts, delay, requests);
+      const running: RunningParts & { readonly parts: StreamParts } = {
+        parts,
+        writer: open,
+        slots,
+        chain,
+        parked,
+        tables,
+      };
+      await waitOut(parts, delay, requestPoller(running, false));
       status.read = 0;
       status.covered = 0;
       status.lastActivity = performance.now(); // the time that the start took is not idle time
@@ -136,7 +143,7 @@ async function sessions(
         writer: open,
         soft: parts.soft,
         hard: parts.hard,
-        between: requests,
+        between: requestPoller(running, true),
         tables,
         observe: {
           read(events, bytes, phase) {
@@ -210,7 +217,6 @@ interface Start {
   /** There was no checkpoint. */
   readonly first: boolean;
   readonly parked: { saved: readonly Parked[] };
-  readonly tables: TableRequests;
   readonly budget: BudgetOfTables | null;
   readonly end: AbortSignal;
 }
@@ -219,7 +225,7 @@ async function startWriter(
   parts: StreamParts,
   slots: readonly Slot[],
   chain: Chain,
-  { checkpoint, first, parked, tables, budget, end }: Start,
+  { checkpoint, first, parked, budget, end }: Start,
 ): Promise<Writer> {
   const { config, store, status } = parts;
   const tellOfSink = (slot: Slot, error: SluiceError, what: string): void =>
@@ -252,7 +258,7 @@ async function startWriter(
     destinationOf: (place) => destinationOf(config, place),
     requestWaits: onceASecond(async () => {
       const next = await store.nextRequest(config.id, writer.checkpoint.request);
-      return next !== null && next.number !== tables.given; // what the source has is not for us
+      return next !== null && sourceRequestOf(next) === null; // nothing is given up for what only the source can do
     }, false),
     rejected(table) {
       const reason = budget?.rejected(table);
@@ -293,13 +299,16 @@ async function startWriter(
   return writer;
 }
 
-/** Carries out the next request, one at a time, with nothing at the sinks. */
-function requestPoller(to: RunningParts & { readonly parts: StreamParts }): () => Promise<void> {
-  const { parts, writer } = to;
+/** Carries out the next request, one at a time, with nothing at the sinks. `reads`: the source can be asked, too. */
+function requestPoller(to: RunningParts & { readonly parts: StreamParts }, reads: boolean): () => Promise<void> {
+  const { parts, writer, tables } = to;
   return onceASecond(async () => {
     if (parts.hard.aborted) return;
+    const refused = tables.refused();
+    if (refused !== null) await refuse(refused.number, refused.error, to);
     const next: StoredRequest | null = await parts.store.nextRequest(parts.config.id, writer.checkpoint.request);
-    if (next !== null && next.number !== to.tables.given) await carryOut(next, to);
+    if (next === null || next.number === tables.given) return;
+    if (reads || sourceRequestOf(next) === null) await carryOut(next, to);
   }, undefined);
 }
 

@@ -3,7 +3,7 @@
 // place asks again or finds it done, and a table is never taken up without the snapshot that its resumption begins with.
 
 import type { Parked } from '../checkpoint.ts';
-import { sluiceError, toSluiceError } from '../errors.ts';
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { Source, SourceNews, SourceRequest } from '../plugin.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
 import { SessionLost } from './ends.ts';
@@ -11,12 +11,19 @@ import { SessionLost } from './ends.ts';
 export interface TableRequests {
   /** The number of the request that the source has and has not taken yet, else 0. */
   readonly given: number;
-  /** @throws SluiceError E_REQUEST_FAILED: that is its answer */
-  give(request: SourceRequest): Promise<void>;
+  /** Does not wait for the source, which may be waiting itself. One that is not there now is asked again. */
+  give(request: SourceRequest): void;
+  /** A request that the source refuses, once: that is its answer. */
+  refused(): Refused | null;
   /** An item is about to be covered: what is parked from it on. Returns the number of the request that ends with it. */
   covers(news: SourceNews, done: number): number | undefined;
   /** The checkpoint is durable that holds the number. */
   answer(number: number): Promise<void>;
+}
+
+interface Refused {
+  readonly number: number;
+  readonly error: SluiceError;
 }
 
 interface Parts {
@@ -30,19 +37,34 @@ interface Parts {
 
 export function tableRequests({ source, store, parked, parkedTable, resumedTable }: Parts): TableRequests {
   let given = 0;
+  let refused: Refused | null = null;
+  const ask = async (request: SourceRequest): Promise<void> => {
+    if (source.control === undefined) {
+      throw sluiceError('E_REQUEST_FAILED', {
+        message: `this source takes no requests of type ${request.type}`,
+        fix: '`sluice plugins describe` shows which sources do',
+      });
+    }
+    await source.control(request);
+  };
   return {
     get given() {
       return given;
     },
-    async give(request) {
-      if (source.control === undefined) {
-        throw sluiceError('E_REQUEST_FAILED', {
-          message: `this source takes no requests of type ${request.type}`,
-          fix: '`sluice plugins describe` shows which sources do',
-        });
-      }
-      await source.control(request);
+    give(request) {
       given = request.number;
+      void ask(request).catch((thrown: unknown) => {
+        if (given !== request.number) return;
+        const error = toSluiceError(thrown, 'E_REQUEST_FAILED');
+        if (error.class === 'environment') given = 0;
+        else refused = { number: request.number, error };
+      });
+    },
+    refused() {
+      const found = refused;
+      refused = null;
+      if (found !== null) given = 0;
+      return found;
     },
     covers({ taken, parked: tables }, done) {
       if (tables !== undefined) {

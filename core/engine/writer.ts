@@ -236,7 +236,8 @@ export function openWriter(parts: WriterParts): Writer {
       );
       inSourceOrder();
       for (const { slot, progress } of outcomes) {
-        if (slot.needed) for (const j of progress.exceptions.keys()) parts.rejected(group.out.table(j));
+        const counts = slot.needed || typeof parts.policy === 'object'; // a quorum needs none by name
+        if (counts) for (const j of progress.exceptions.keys()) parts.rejected(group.out.table(j));
       }
       for (const outcome of outcomes) markPassed(group, outcome);
       marks.push(...parts.book.resolved(group, lost));

@@ -279,7 +279,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
     },
     async end() {
       clearInterval(watch);
-      begun.reject(sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' }));
+      begun.reject(sluiceError('E_SOURCE_READ', { message: 'the source is not reading' }));
       stream?.[Symbol.dispose]();
       if (replication !== null) destroy(replication);
       if (sql !== null) await close(sql);

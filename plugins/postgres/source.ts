@@ -36,7 +36,7 @@ export function createSource(config: SourceSettings, context: Context): Source<P
     },
     async control(request) {
       const now = reading;
-      if (now === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' });
+      if (now === null) throw sluiceError('E_SOURCE_READ', { message: 'the source is not reading' });
       await now.ask(request);
     },
     async [Symbol.asyncDispose]() {

@@ -17,6 +17,7 @@ export default definePlugin({
   source: {
     config: sourceConfig,
     positionVersion: POSITION_VERSION,
+    requests: ['snapshot', 'park', 'resume'],
     batch: ['respect_source_tx'],
     checkPosition: (position) => void toPosition(position),
     create: createSource,

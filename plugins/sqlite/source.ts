@@ -301,7 +301,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
     },
     async control(request: SourceRequest) {
       const now = reading;
-      if (now === null) throw sluiceError('E_REQUEST_FAILED', { message: 'the source is not reading' });
+      if (now === null) throw sluiceError('E_SOURCE_READ', { message: 'the source is not reading' });
       const table = request.table === undefined ? null : await tableOf(request.table);
       const parked = table !== null && isParked(now.progress, table);
       if (request.type === 'resume' && !parked) {

@@ -71,6 +71,7 @@ function fromTransforms(file: string, target: Target, one: Import): string | nul
   if (language === null) {
     if (inside(target, 'transforms/')) return null;
     if (target.file === 'sandbox/index.ts') return null;
+    if (target.bare !== null && one.typeOnly) return null;
     return 'the bridge imports sluice/sdk, the sandbox by its door, and the languages';
   }
   if (inside(target, `${language}/`)) return null;
