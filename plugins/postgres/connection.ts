@@ -83,13 +83,18 @@ export async function close(client: Client, ms = 1_000): Promise<void> {
   destroy(client);
 }
 
-/** Rows as arrays of texts. */
+/** Rows as arrays of texts. In the extended protocol, where a text is one statement and no more: a condition that ends it is an error. */
 export async function rowsOf(
   client: Client,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<readonly (readonly (string | null)[])[]> {
-  const config: QueryConfig & { rowMode: 'array' } = { text, values: [...values], rowMode: 'array' };
+  const config: QueryConfig & { rowMode: 'array'; queryMode: 'extended' } = {
+    text,
+    values: [...values],
+    rowMode: 'array',
+    queryMode: 'extended',
+  };
   const { rows } = await client.query<(string | null)[]>(config);
   return rows;
 }

@@ -1,8 +1,9 @@
 // What a running source is asked to do: a snapshot of a table, to park it, to take it up again. First it is looked at, so that whoever
 // asks is told what is wrong; then it waits for the next place between two transactions, where it is done.
 
+import type { Client } from 'pg';
 import { type Context, messageOf, type SluiceError, type SourceRequest, sluiceError } from 'sluice/sdk';
-import { type Address, close } from './connection.ts';
+import { type Address, close, rowsOf } from './connection.ts';
 import { addTodo, park, unpark } from './progress.ts';
 import { sqlName } from './publication.ts';
 import { publishTable, type RefreshScope } from './refresh.ts';
@@ -32,14 +33,27 @@ export async function checkRequest(
       return;
     }
     if (request.where === undefined) return;
+    await sql.query('begin transaction read only');
     for (const one of table === undefined ? [...started.tables.values()] : [table]) {
-      await sql.query(`explain select 1 from ${sqlName(one)} where (${request.where})`).catch((thrown: unknown) => {
-        throw refused(`the server refuses the condition: ${messageOf(thrown)}`, 'write SQL of the source');
+      await checkCondition(sql, one, request.where).catch((thrown: unknown) => {
+        throw refused(
+          `the server refuses the condition: ${messageOf(thrown)}`,
+          'write one SQL expression of the source',
+        );
       });
     }
   } finally {
     await close(sql);
   }
+}
+
+/**
+ * Plans it, and runs nothing. Twice, between two kinds of brackets: what is more than one expression (`true) or (true`) can close one
+ * kind of them, and not both.
+ */
+async function checkCondition(sql: Client, table: Table, condition: string): Promise<void> {
+  await rowsOf(sql, `explain select array[${condition}\n]::bool[] from ${sqlName(table)}`);
+  await rowsOf(sql, `explain select 1 from ${sqlName(table)} where (${condition}\n)`);
 }
 
 function named(name: string, { tables }: Started): Table {

@@ -75,14 +75,24 @@ export type Found = Chunk | 'later' | 'gone' | 'keyless';
 export async function readChunk(client: Client, request: ChunkRequest): Promise<Found> {
   await client.query('begin transaction isolation level repeatable read, read only');
   try {
-    return await readWithin(client, request);
+    return await readAsOf(client, request);
   } finally {
     await client.query('rollback');
   }
 }
 
-/** Within a transaction that the caller began, and whose snapshot counts. */
+/** Within a transaction that the caller began, and whose snapshot counts. A table that is refused leaves it as it was. */
 export async function readWithin(client: Client, request: ChunkRequest): Promise<Found> {
+  await client.query('savepoint chunk');
+  try {
+    return await readAsOf(client, request);
+  } catch (thrown) {
+    await client.query('rollback to savepoint chunk').catch(() => undefined); // the first error says what is wrong
+    throw thrown;
+  }
+}
+
+async function readAsOf(client: Client, request: ChunkRequest): Promise<Found> {
   const { table, todo, suspects } = request;
   const [[text] = []] = await rowsOf(client, 'select pg_current_snapshot()');
   const visible = visibilityOf(text!);
@@ -123,7 +133,7 @@ async function chunkSql(
 ): Promise<{ readonly sql: string; readonly params: readonly unknown[] }> {
   const columns = layout.columns.map(({ name }) => quoted(name)).join(', ') || 'null';
   const only = table.partitioned ? '' : 'only ';
-  const conditions = [published?.filter, todo.where].flatMap((one) => (one ? [`(${one})`] : []));
+  const conditions = [published?.filter, todo.where].flatMap((one) => (one ? [`(${one}\n)`] : []));
   const params: unknown[] = [];
   const keys = await keySql(client, layout);
   if (todo.done === true) {

@@ -126,11 +126,16 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     return Math.max(LEAST_ROWS, Math.min(CHUNK_ROWS, Math.floor(CHUNK_BYTES / Math.max(known, 1))));
   }
 
-  function drop(reason: string | null, todo: TodoTable): void {
+  /** Takes a table off the list: parked for a reason, or only its snapshot, as `ends` tells. */
+  function drop(
+    reason: string | null,
+    todo: TodoTable,
+    ends = `table ${todo.table} is gone; its rows are not read`,
+  ): void {
     pile.close(null);
     if (reason === null) {
       moveTodo(progress, null);
-      log.warn({ table: todo.table }, `table ${todo.table} is gone; its rows are not read`);
+      log.warn({ table: todo.table }, ends);
     } else {
       park(progress, todo.table, reason);
       log.warn({ table: todo.table }, `table ${todo.table} is parked: ${reason}`);
@@ -164,6 +169,15 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       if (code === '42P01') return 'gone';
       // A table that refuses to be read is parked; what is wrong with the connection is not the table's fault.
       if (!/^(42|22|0A|XX)/.test(code)) throw thrown;
+      // Its own condition (a division by zero): whoever asked for it made the mistake, and the table's changes go on.
+      if (todo.where !== undefined) {
+        drop(
+          null,
+          todo,
+          `the snapshot of ${todo.table} ends: its rows cannot be read with the condition: ${messageOf(thrown)}`,
+        );
+        return null;
+      }
       drop(`its rows cannot be read: ${messageOf(thrown)}`, todo);
       return null;
     }

@@ -44,8 +44,13 @@ export function namesOf(config: SourceSettings, stream: string): Names {
 }
 
 export function connectSql(address: Address, stream: string): Promise<Client> {
-  // A lock of somebody else (a table that is being altered) must not hold up the stream.
-  const settings = { lock_timeout: '2s', statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
+  const settings = {
+    lock_timeout: '2s', // a lock of somebody else (a table that is being altered) must not hold up the stream
+    statement_timeout: '0',
+    idle_in_transaction_session_timeout: '0',
+    // A policy would leave out rows without a word, and sinks would then delete them: the server refuses the table instead.
+    row_security: 'off',
+  };
   return connect(address, { name: `sluice ${stream}`, settings });
 }
 

@@ -156,11 +156,39 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const wrong = [
       { number: 3, type: 'snapshot', table: 'nope' },
       { number: 3, type: 'snapshot', table: 'o', where: 'no_column = 1' },
+      { number: 3, type: 'snapshot', table: 'o', where: 'true) or (true' },
+      { number: 3, type: 'snapshot', table: 'o', where: '1=1); commit; create table evil (id int); --' },
       { number: 3, type: 'resume', table: 'o' },
     ] as const satisfies SourceRequest[];
     for (const request of wrong) {
       await expect(source.control!(request)).rejects.toMatchObject({ code: 'E_REQUEST_FAILED' });
     }
+    expect(await db.query(`select from pg_class where relname = 'evil'`)).toEqual([]);
+    // What fails only when it runs ends its snapshot, and not the table.
+    await source.control!({ number: 4, type: 'snapshot', table: 'o', where: '1 / (v - v) = 1' });
+    await reading.until(() => at.logged.some((line) => /snapshot of public.o ends.*division by zero/.test(line)));
+    await db.query('insert into o values (10, 10)');
+    await reading.until(count(21));
+    expect(reading.read.lines[20]).toBe('c public.o {"id":10} {"id":10,"v":10}');
+    expect(reading.read.position!.parked).toBeUndefined();
+  });
+
+  test('a table that row security cuts, or of which a column may not be read, is parked within the first snapshot', async () => {
+    await db.query(`create table cut (id int primary key, owner text); create table part (id int primary key, secret text);
+      create table whole (id int primary key); insert into cut values (1, 'me'), (2, 'other'); insert into part values (1, 'x');
+      insert into whole values (1); insert into whole select 100 + i from generate_series(1, 500) i;
+      alter table cut enable row level security; create policy mine on cut using (owner = 'me')`);
+    const role = `${slot}_r`;
+    await db.query(`create role ${role} login replication password 'x'; grant select on cut, whole to ${role};
+      grant select (id) on part to ${role}; create publication ${slot} for table cut, part, whole`);
+    const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
+    const { lines, items } = await readUntil(at.source({ connection_string: url, create: true }), null, settled);
+    expect(lines.length).toBe(501);
+    expect(lines.every((line) => line.startsWith('r public.whole'))).toBe(true);
+    const parked = items.findLast((item) => item.parked !== undefined)!.parked!;
+    expect(parked.map(({ table }) => table)).toEqual(['public.cut', 'public.part']);
+    expect(parked[0]!.reason).toMatch(/row-level security/);
+    expect(parked[1]!.reason).toMatch(/permission denied/);
   });
 
   test('an emptied table says so in a range, and texts are read in the order of their bytes', async () => {
