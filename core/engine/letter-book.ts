@@ -4,6 +4,7 @@
 // Costs nothing while there are none.
 
 import type { DeadLetterMark, NewDeadLetter, PendingLetter, Place, StateStore } from '../state/store.ts';
+import { goneKeys } from './gone-keys.ts';
 import { type LetterIndex, letterIndex, letterName } from './letter-index.ts';
 import { keysOf, letterSize, sinkKeysOf } from './letters.ts';
 import type { Slot } from './slot.ts';
@@ -87,6 +88,8 @@ export async function openLetterBook(
       for (let j = 0; j < group.out.length; j++) {
         if (isOk(j)) findSuperseded(pending, slot, group, j, before + group.originOf(j) + 1, found);
       }
+      // Rows that a snapshot did not find are deleted there: a replay of their letters would bring them back.
+      if (slot.sink.key === undefined) findGone(pending, slot, group, before, found);
       return toMarks(stream, 'superseded', found).map((mark) => ({ ...mark, superseded_by: before + group.count }));
     },
     resolved(group, lost) {
@@ -144,6 +147,26 @@ function findSuperseded(
   add(pending.meeting(slot.id, group.out.table(j), sinkKeysOf(group.out, j, slot.sink.key)), group.out.id(j));
   // what failed before the sinks is superseded by what happens at any of them
   add(pending.meeting(null, batch.table(index), keysOf(batch, index)), batch.id(index));
+}
+
+function findGone(
+  pending: LetterIndex,
+  slot: Slot,
+  group: Group,
+  entered: number,
+  found: Map<string, PendingLetter>,
+): void {
+  for (const range of group.out.ranges ?? []) {
+    const isGone = goneKeys(range, group.out);
+    if (isGone === null) continue;
+    for (const scope of [slot.id, null]) {
+      for (const [name, letter] of pending.meeting(scope, range.table, null)) {
+        const { keys } = letter;
+        if (letter.entered <= entered && keys !== null && keys.length > 0 && keys.every(isGone))
+          found.set(name, letter);
+      }
+    }
+  }
 }
 
 // One descends from the other, or they are one.

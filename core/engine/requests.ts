@@ -152,6 +152,9 @@ export async function replayRequest(
       settled.push(...replayed.settled);
     }
     await writer.commit({ replay: true, ...(number === undefined ? {} : { request: number }) });
+    // A sink that hangs was not flushed: what it took before is not covered, and may be cut off again.
+    const hanging = slots.find((slot) => slot.dirty && slot.busy !== null);
+    if (hanging !== undefined) return await unsettled(hanging, results, settled, parts.store);
     // Only now: a crash in between leaves a letter pending that was delivered, and never one resolved that was not.
     if (settled.length > 0)
       await parts.store.write({ marks: [{ status: 'resolved', ids: settled, note: 'replayed' }] });
@@ -159,6 +162,20 @@ export async function replayRequest(
   } finally {
     for (const step of chain.steps) await step.transform[Symbol.asyncDispose]();
   }
+}
+
+/** What was delivered counts as nothing; what was settled without the sinks stays settled. */
+async function unsettled(
+  { id }: Slot,
+  results: readonly ReplayResult[],
+  settled: readonly number[],
+  store: StateStore,
+): Promise<readonly ReplayResult[]> {
+  const message = `sink ${id} hangs: what it took is not durable, so the letter stays`;
+  const delivered = new Set(results.flatMap((result) => (result.outcome === 'delivered' ? [result.id] : [])));
+  const ids = settled.filter((letter) => !delivered.has(letter));
+  if (ids.length > 0) await store.write({ marks: [{ status: 'resolved', ids, note: 'replayed' }] });
+  return results.map((result) => (delivered.has(result.id) ? { ...result, outcome: 'away', message } : result));
 }
 
 // A result is kept as the answer of its request: the rows of people do not stay there. A dry run shows them.

@@ -158,7 +158,9 @@ export function openWriter(parts: WriterParts): Writer {
       deadLettered++;
       hold(sinkLetter(parts, slot, group, j, absentError(slot, outcome.error), 1), entered(group, j));
     }
-    if (lost.length > 0) {
+    // a range that it missed deletes nothing there: a gap without events
+    const noRange = outcome.error !== null && group.out.ranges !== undefined;
+    if (lost.length > 0 || noRange) {
       slot.gap ??= { sink: slot.id, from: checkpoint.position, to: null, events: 0 };
       slot.gap = { ...slot.gap, events: slot.gap.events + lost.length };
     }
