@@ -8,18 +8,11 @@ import { join, relative } from 'node:path';
 import { sluiceError } from 'sluice/sdk';
 import { type ChainChange, type Finding, lineDiff, type TransformRule, withChain } from '../../core/workbench.ts';
 import type { DiffLine, PlaygroundFinding, PlaygroundStep, Response } from './api.ts';
-import { ChangedOnDisk, hashOf, replaceText, textOf } from './files.ts';
+import { ChangedOnDisk, type Draft, hashOf, replaceTexts, textOf } from './files.ts';
 import { inlineKey, type LanguageName, languageNamed } from './languages.ts';
 import { shownPath } from './paths.ts';
 import { checkIds } from './rules.ts';
 import { codeFileOf, isInline, type Workbook } from './workbook.ts';
-
-/** A file as it is and as it would be. `before` null: it is not there. */
-interface Draft {
-  readonly path: string;
-  readonly before: string | null;
-  readonly after: string;
-}
 
 type StepChange = ChainChange['steps'][number];
 
@@ -160,8 +153,7 @@ export async function write(
   if (hashOfAll(manifest, files) !== base) throw new ChangedOnDisk(manifest.path, manifest.before ?? '');
   // the files first: a manifest never names one that is not there
   const changes = [...files, manifest].filter(({ before, after }) => before !== after);
-  for (const { path, before, after } of changes)
-    await replaceText(path, after, before === null ? null : hashOf(before));
+  await replaceTexts(changes);
   return changes.map(({ path }) => shownPath(path));
 }
 
@@ -172,13 +164,23 @@ export async function saveCode(workbook: Workbook, rule: TransformRule, source: 
   }
   if (!isInline(rule)) {
     const path = codeFileOf(rule);
-    await replaceText(path, source, base);
+    const before = await textOf(path);
+    if (before === null || hashOf(before) !== base) throw new ChangedOnDisk(path, before ?? '');
+    await replaceTexts([{ path, before, after: source }]);
     return shownPath(path);
   }
-  const { file, manifest } = workbook.book;
+  const { file, manifest, valid } = workbook.book;
+  if (!valid) {
+    // `rule` is of the last one without errors: what stands there now, nobody has seen
+    throw sluiceError('E_PLAYGROUND_CONFLICT', {
+      message: 'the manifest on disk has errors, and code that stands in it cannot be compared',
+      fix: 'mend the manifest first',
+    });
+  }
   const stream = manifest.streams.find((one) => one.transformations.some(({ id }) => id === rule.id));
   const now = (await textOf(file)) ?? '';
-  if (hashOf(rule.source) !== base) throw new ChangedOnDisk(rule.id, rule.source);
+  // what was read last must be what is there: `rule` is of that
+  if (hashOf(rule.source) !== base || hashOf(now) !== workbook.book.hash) throw new ChangedOnDisk(rule.id, rule.source);
   const code = { key: inlineKey[rule.type as LanguageName], value: source };
   const order = stream?.transformations.map(({ id }) => id) ?? [];
   const after = withChain(now, {
@@ -186,6 +188,6 @@ export async function saveCode(workbook: Workbook, rule: TransformRule, source: 
     steps: [{ id: rule.id, code }],
     order,
   });
-  await replaceText(file, after, hashOf(now));
+  await replaceTexts([{ path: file, before: now, after }]);
   return shownPath(file);
 }

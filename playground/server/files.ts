@@ -1,5 +1,6 @@
 // Files that the manifest names, read and written for the page. Paths come from the manifest alone, never from a request.
-// Guarantees: a file is written whole or not at all; what somebody else wrote since it was read is not written over.
+// Guarantees: a file is written whole or not at all; what somebody else wrote since it was read is not written over. Whoever
+// reads and then writes does so within the workbench's `writes`, or two requests could both find what they expect.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
@@ -33,23 +34,65 @@ export class ChangedOnDisk extends Error {
   }
 }
 
-/** `base`: the hash of what is replaced; null: there must be no file. @throws ChangedOnDisk, SluiceError E_MANIFEST_FILE */
-export async function replaceText(path: string, text: string, base: string | null): Promise<void> {
-  const now = await textOf(path);
-  if (now === null ? base !== null : base !== hashOf(now)) throw new ChangedOnDisk(path, now ?? '');
-  const file = now === null ? path : await realpath(path); // a link stays one
-  const next = join(dirname(file), `.${randomBytes(6).toString('hex')}.sluice-new`);
+/** A file as it is and as it would be. `before` null: it is not there. */
+export interface Draft {
+  readonly path: string;
+  readonly before: string | null;
+  readonly after: string;
+}
+
+/**
+ * Writes them in this order. All are looked at before the first is put in place, and each again right before its turn.
+ * @throws ChangedOnDisk when one of them is not `before`, SluiceError E_MANIFEST_FILE
+ */
+export async function replaceTexts(drafts: readonly Draft[]): Promise<void> {
+  const staged: Staged[] = [];
   try {
-    await writeFile(next, text, { flag: 'wx' });
-    if (now !== null) await chmod(next, (await stat(file)).mode);
-    await rename(next, file);
-  } catch (error) {
-    await unlink(next).catch(() => undefined);
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw sluiceError('E_MANIFEST_FILE', {
-      message: `the file cannot be written (${code})`,
-      fix: 'check its folder and its rights',
-      at: { file: path },
-    });
+    for (const draft of drafts) staged.push(await stage(draft));
+    for (const { draft, file, next } of staged) {
+      await look(draft);
+      await rename(next, file).catch((error: unknown) => {
+        throw notWritten(draft.path, error);
+      });
+    }
+  } finally {
+    for (const { next } of staged) await unlink(next).catch(() => undefined); // those that were put in place are not there
   }
+}
+
+/** A draft that lies beside its file, under another name. */
+interface Staged {
+  readonly draft: Draft;
+  /** Where it goes: a link stays one. */
+  readonly file: string;
+  readonly next: string;
+}
+
+async function stage(draft: Draft): Promise<Staged> {
+  const { path, before, after } = draft;
+  await look(draft);
+  let next: string | undefined;
+  try {
+    const file = before === null ? path : await realpath(path);
+    next = join(dirname(file), `.${randomBytes(6).toString('hex')}.sluice-new`);
+    await writeFile(next, after, { flag: 'wx' });
+    if (before !== null) await chmod(next, (await stat(file)).mode);
+    return { draft, file, next };
+  } catch (error) {
+    if (next !== undefined) await unlink(next).catch(() => undefined);
+    throw notWritten(path, error);
+  }
+}
+
+async function look({ path, before }: Draft): Promise<void> {
+  const now = await textOf(path);
+  if (now !== before) throw new ChangedOnDisk(path, now ?? '');
+}
+
+function notWritten(path: string, error: unknown) {
+  return sluiceError('E_MANIFEST_FILE', {
+    message: `the file cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+    fix: 'check its folder and its rights',
+    at: { file: path },
+  });
 }

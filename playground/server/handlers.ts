@@ -28,7 +28,7 @@ export interface Asked<N extends EndpointName> {
 export type Handlers = { readonly [N in EndpointName]: (asked: Asked<N>) => Promise<Response<N>> };
 
 export function handlersOf(bench: Workbench): Handlers {
-  const { workbook, events, letters, captures, changes, gate, languages, parts, shown, shownFinding } = bench;
+  const { workbook, events, letters, captures, changes, gate, writes, languages, parts, shown, shownFinding } = bench;
   const { store, registry, sample } = parts;
   const testing = { workbook, languages, registry, shown: shownFinding };
   const tabs = new Map<string, AbortController>();
@@ -135,34 +135,39 @@ export function handlersOf(bench: Workbench): Handlers {
       const rule = workbook.rule(transform);
       const draft = await ruleOf(workbook, { ...step, id: transform });
       const batch = await events.batch(event, 1);
-      const saved = await work(signal, () => saveTest(rule, draft, name, batch, testing));
+      const writing = <T>(write: () => Promise<T>): Promise<T> => writes.run(write, signal);
+      const saved = await work(signal, () => saveTest(rule, draft, name, batch, { ...testing, writing }));
       changes.tell({ name: 'tests', data: { transform } });
       return saved;
     },
 
-    async saveTransform({ params, body: { source, base } }) {
+    async saveTransform({ params, body: { source, base }, signal }) {
       const id = params['transform']!;
-      await bench.refresh();
-      const file = await saveCode(workbook, workbook.rule(id), source, base);
-      await bench.refresh();
-      return { file, hash: hashOf(workbook.rule(id).source), manifest: workbook.book.hash };
+      return await writes.run(async () => {
+        await bench.refresh();
+        const file = await saveCode(workbook, workbook.rule(id), source, base);
+        await bench.refresh();
+        return { file, hash: hashOf(workbook.rule(id).source), manifest: workbook.book.hash };
+      }, signal);
     },
     async preview({ body: { stream, steps } }) {
       const made = await preview(workbook, stream, steps, parts.log.mask.text);
       return { ...made, findings: made.findings.map((finding) => shown(finding)) };
     },
-    async writeManifest({ body: { stream, steps, base } }) {
-      const files = await write(workbook, stream, steps, base);
-      await bench.refresh();
-      return { files, hash: workbook.book.hash };
+    async writeManifest({ body: { stream, steps, base }, signal }) {
+      return await writes.run(async () => {
+        const files = await write(workbook, stream, steps, base);
+        await bench.refresh();
+        return { files, hash: workbook.book.hash };
+      }, signal);
     },
-    async keep() {
+    async keep({ signal }) {
       if (sample === null) {
         throw sluiceError('E_PLAYGROUND_NOT_FOUND', {
           message: 'this is a manifest of your own: it is on disk already',
         });
       }
-      const { folder, files } = await sample.keep(process.cwd());
+      const { folder, files } = await writes.run(() => sample.keep(process.cwd()), signal);
       const shownFolder = shownPath(folder);
       return { folder: shownFolder, files, commands: commandsFor(`${shownFolder}/sluice.yaml`) };
     },

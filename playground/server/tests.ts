@@ -20,7 +20,7 @@ import {
   withTest,
 } from '../../core/workbench.ts';
 import type { PlaygroundFinding, PlaygroundTestResult, Response } from './api.ts';
-import { hashOf, replaceText, textOf } from './files.ts';
+import { replaceTexts, textOf } from './files.ts';
 import { shownPath } from './paths.ts';
 import type { Workbook } from './workbook.ts';
 
@@ -30,6 +30,11 @@ export interface TestParts {
   readonly registry: Registry;
   /** Findings as they may be shown. */
   shown(finding: Finding): PlaygroundFinding;
+}
+
+export interface SavingParts extends TestParts {
+  /** Runs what reads and then writes files, one at a time. */
+  writing<T>(write: () => Promise<T>): Promise<T>;
 }
 
 const quiet = (): void => undefined;
@@ -102,7 +107,7 @@ export async function saveTest(
   draft: TransformRule,
   name: string,
   event: EventBatch,
-  { workbook, languages }: TestParts,
+  { workbook, languages, writing }: SavingParts,
 ): Promise<{ readonly file: string; readonly line: number }> {
   const stream = workbook.book.manifest.streams.find((one) => one.transformations.some(({ id }) => id === rule.id));
   const around = stream ?? workbook.book.manifest.streams[0]!;
@@ -115,13 +120,15 @@ export async function saveTest(
     outputs.map((one) => JSON.stringify(one)),
     error,
   );
-  const path = fileOf(rule);
-  const before = testFilesOf(rule).length === 0 ? null : await textOf(path);
   const manifest = relative(rule.dir, workbook.book.file).replaceAll('\\', '/');
   const target = { manifest: manifest.startsWith('.') ? manifest : `./${manifest}`, transformation: rule.id };
-  const { text, line } = withTest(before, target, entry);
-  await replaceText(path, text, before === null ? null : hashOf(before));
-  return { file: shownPath(path), line };
+  return await writing(async () => {
+    const path = fileOf(rule);
+    const before = testFilesOf(rule).length === 0 ? null : await textOf(path);
+    const { text, line } = withTest(before, target, entry);
+    await replaceTexts([{ path, before, after: text }]);
+    return { file: shownPath(path), line };
+  });
 }
 
 function fileOf(rule: TransformRule): string {

@@ -47,6 +47,8 @@ export interface Workbench extends AsyncDisposable {
   readonly changes: Changes;
   /** What keeps the work that is done at one time within bounds. */
   readonly gate: Gate;
+  /** One at a time: whatever reads files and then writes them. */
+  readonly writes: Gate;
   /** Those whose loaded transforms are kept from one run to the next. */
   readonly languages: Languages;
   /** Errors and findings as they may be shown: no secret of the manifest is in them. */
@@ -120,6 +122,7 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
     captures,
     changes,
     gate: openGate(),
+    writes: openGate(1),
     languages,
     shown,
     shownFinding: (finding) => shown(finding),

@@ -43,6 +43,8 @@ export interface Playground extends AsyncDisposable {
   readonly bench: Workbench;
   readonly store: StateStore;
   request(path: string, init?: RequestInit): Promise<Response>;
+  /** A request of the API, whatever becomes of it. */
+  send(name: EndpointName, asking?: Asking): Promise<Response>;
   /** The answer of a request that succeeds. */
   ask<N extends EndpointName>(name: N, asking?: Asking): Promise<Answer<N>>;
   /** Of one that fails. */
@@ -90,6 +92,7 @@ export async function playground(files: Readonly<Record<string, string>>): Promi
     bench,
     store,
     request,
+    send,
     async ask(name, asking) {
       const answer = await send(name, asking);
       const value = (await answer.json()) as object;

@@ -1,8 +1,9 @@
 // What the playground writes: tests, code, manifests, and dead letters to their sinks. What it wrote is run in a shell.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ChangedOnDisk, replaceTexts } from '../../playground/server/files.ts';
 import { sluice, startSluice } from '../cli.ts';
 import { captured, type Playground, playground, SHOP } from './bench.ts';
 
@@ -112,6 +113,60 @@ describe('files', { timeout: 180_000 }, () => {
     });
     expect(inline.disk!.source).toBe('$merge([$, { "status": $lowercase(status) }])\n');
     expect(p.read('sluice.yaml')).toContain('$lowercase');
+
+    p.write('sluice.yaml', `${SHOP['sluice.yaml'].replace('$uppercase', '$length')}nonsense: 1\n`);
+    const broken = { params: { transform: 'shout' }, body: { source: '$', base: inline.disk!.hash } };
+    expect((await p.refused('saveTransform', broken)).error.fix).toContain('mend the manifest');
+    expect(p.read('sluice.yaml')).toContain('$length');
+  });
+
+  test('of changes that are saved at once from one state, one is written and the others are told', async () => {
+    const p = await shop();
+    const session = await p.ask('session');
+    for (const { id, hash } of session.transformations) {
+      const sources = [1, 2, 3].map((n) =>
+        id === 'mask' ? `export default () => ({ n: ${n} });\n` : `{ "n": ${n} }\n`,
+      );
+      const answers = await Promise.all(
+        sources.map((source) => p.send('saveTransform', { params: { transform: id }, body: { source, base: hash } })),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409]);
+      const written = sources[answers.findIndex(({ status }) => status === 200)]!;
+      expect((await p.ask('session')).transformations.find((one) => one.id === id)!.source).toBe(written);
+    }
+
+    const chains = [4, 5, 6].map((n) => [
+      { id: 'mask', source: `export default () => ({ n: ${n} });\n` },
+      { id: 'shout', source: `{ "n": ${n} }\n` },
+    ]);
+    const { hash: base } = await p.ask('preview', { body: { stream: 'shop', steps: chains[0] } });
+    const answers = await Promise.all(
+      chains.map((steps) => p.send('writeManifest', { body: { stream: 'shop', steps, base } })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409]);
+    const written = chains[answers.findIndex(({ status }) => status === 200)]!;
+    const { transformations } = await p.ask('session');
+    expect(transformations.map(({ source }) => source)).toEqual(written.map(({ source }) => source));
+  });
+
+  test('tests that are saved at once are all kept', async () => {
+    const p = await shop();
+    const names = Array.from({ length: 8 }, (_, n) => `test ${n}`);
+    const event = { text: '{"id":1,"items":[]}' };
+    await Promise.all(names.map((name) => p.ask('saveTest', { body: { transform: 'mask', name, event } })));
+    const { tests } = await p.ask('tests', { query: { transform: 'mask' } });
+    expect(tests.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  });
+
+  test('a chain is not half written: where one of its files has changed meanwhile, the others stay too', async () => {
+    const p = await shop();
+    const files = ['mask.js', 'sluice.yaml'].map((name) => join(p.folder, name));
+    const [code, manifest] = files.map((path) => ({ path, before: readFileSync(path, 'utf8'), after: '# new\n' }));
+    appendFileSync(manifest!.path, '# of somebody else\n');
+    await expect(replaceTexts([code!, manifest!])).rejects.toThrow(ChangedOnDisk);
+    expect(p.read('mask.js')).toBe(code!.before);
+    expect(p.read('sluice.yaml')).toBe(`${manifest!.before}# of somebody else\n`);
+    expect(readdirSync(p.folder).filter((name) => name.endsWith('.sluice-new'))).toEqual([]);
   });
 
   test('a change on disk is told to the tabs, and a manifest with errors leaves the last good one open', async () => {
