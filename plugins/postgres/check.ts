@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import type { CheckResult, Context } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { addressOf, close, quoted, rowsOf } from './connection.ts';
-import { readPublication, sqlName } from './publication.ts';
+import { publishAll, readPublication, sqlName } from './publication.ts';
 import { type SqlFacts, serverFault, sqlFacts } from './server.ts';
 import { readSlot, slotFault } from './slot.ts';
 import { sourceFault } from './source-faults.ts';
@@ -102,8 +102,7 @@ async function publication(
   const fit = tables.filter(({ unfit }) => unfit === null);
   const found = await readPublication(sql, { name, version });
   if (found?.whole === false) {
-    const fix = `alter publication ${quoted(name)} set (publish = 'insert, update, delete, truncate')`;
-    return bad('publication', 'it leaves out some kinds of changes', fix);
+    return bad('publication', 'it leaves out some kinds of changes', publishAll(name));
   }
   const missing = found === null ? fit : fit.filter(({ table }) => !found.tables.has(table));
   if (found !== null && missing.length === 0) return ok('publication', 'it is there, and has all tables');

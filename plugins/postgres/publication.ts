@@ -56,6 +56,7 @@ export async function ensurePublication(
     found = (await readPublication(client, wish))!;
   }
   const published = found;
+  checkWhole(published, name);
   const missing = tables.filter(({ table }) => !published.tables.has(table));
   if (missing.length === 0) return published;
   if (!create) {
@@ -67,6 +68,23 @@ export async function ensurePublication(
   }
   await client.query(`alter publication ${quoted(name)} add table ${missing.map(sqlName).join(', ')}`);
   return (await readPublication(client, wish))!;
+}
+
+/**
+ * A kind of changes that is not published is lost without a word, and what the log holds of it cannot be had afterwards.
+ * @throws SluiceError E_SOURCE_PUBLICATION
+ */
+export function checkWhole({ whole }: Published, name: string): void {
+  if (whole) return;
+  throw sluiceError('E_SOURCE_PUBLICATION', {
+    message: 'the publication leaves out some kinds of changes, which are lost',
+    fix: `run \`${publishAll(name)}\` at the source, start the stream, and \`sluice snapshot\`: it reads the rows again, with what was lost`,
+    permanent: true,
+  });
+}
+
+export function publishAll(name: string): string {
+  return `alter publication ${quoted(name)} set (publish = 'insert, update, delete, truncate')`;
 }
 
 export async function readPublication(

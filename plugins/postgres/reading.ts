@@ -39,6 +39,8 @@ export function newReading(address: Address, config: SourceSettings, context: Co
   const begun = Promise.withResolvers<Started>();
   begun.promise.catch(() => undefined); // nobody may have asked
   const requests: SourceRequest[] = [];
+  /** Requests that were done, and whose answer waits to be given: done again where it is lost with the stream. */
+  const done: SourceRequest[] = [];
   let acked = 0n;
   /** What was given last: up to where an ack can come, and where reading goes on after the stream was let go. */
   let given: Progress | null = null;
@@ -50,7 +52,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
   const blocked = (): boolean =>
     given !== null && (suspended || given.lsn > acked) && performance.now() - moved > LET_GO_MS;
   const watch = setInterval(() => {
-    if (stream === null || context.tap || !blocked()) return;
+    if (stream === null || letGo || context.tap || !blocked()) return;
     log.info({}, 'the stream is let go: nothing was taken for a while, and the server could not be shut down');
     letGo = true;
     stream[Symbol.dispose]();
@@ -101,6 +103,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
       for (let next = pile.ready.shift(); next !== undefined && !signal.aborted; next = pile.ready.shift()) {
         // first, because the ack of it may come before the next item is asked for
         given = next.after;
+        if (next.item.taken === done[0]?.number) done.shift();
         moved = performance.now();
         suspended = true;
         yield next.item;
@@ -131,6 +134,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
       if (request !== undefined) {
         pile.close(null);
         await applyRequest(request, scope);
+        done.push(request);
         pile.add({ batch: pile.nothing(), position: position(progress), taken: request.number });
         return;
       }
@@ -255,6 +259,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
     letGo = false;
     if (signal.aborted) return;
     Object.assign(now.progress, given);
+    requests.unshift(...done.splice(0));
     await slotFree(sql!, now.slot);
     replication = await beforeAbort(connectReplication(address, id), signal);
     stream = follow(now);

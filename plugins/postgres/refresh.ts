@@ -7,7 +7,7 @@ import type { SourceSettings } from './config.ts';
 import { rowsOf } from './connection.ts';
 import { readLayout, readRelation } from './layout.ts';
 import { addTodo, type Progress, park } from './progress.ts';
-import { ensurePublication, type Published, readPublication } from './publication.ts';
+import { checkWhole, ensurePublication, type Published, readPublication } from './publication.ts';
 import { namesOf, type Started } from './start.ts';
 import { readTables, type Table } from './tables.ts';
 import { visibilityOf } from './visibility.ts';
@@ -21,11 +21,16 @@ export interface RefreshScope {
   readonly suspects: Set<bigint>;
 }
 
-/** Publishes what is not published and reads it whole. True when something was found. */
+/**
+ * Publishes what is not published and reads it whole. True when something was found.
+ * @throws SluiceError E_SOURCE_PUBLICATION when some kinds of changes are published no more
+ */
 export async function refreshTables(scope: RefreshScope): Promise<boolean> {
   const { sql, config, context, started, progress } = scope;
   const now = await readTables(sql, config.tables ?? null, { missing: 'leave' });
-  const published = await readPublication(sql, { name: namesOf(config, context.stream).publication, ...started.facts });
+  const { publication: name } = namesOf(config, context.stream);
+  const published = await readPublication(sql, { name, ...started.facts });
+  if (published !== null) checkWhole(published, name);
   const isParked = (table: string): boolean => progress.parked.some((one) => one.table === table);
   const lost = now.filter(
     ({ table, oid }) =>

@@ -124,6 +124,18 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(await during).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
   });
 
+  test('a publication that leaves out a kind of changes ends the stream, while it runs and at a start', async () => {
+    await using reading = startReading(at.source({ heartbeat: '100ms' }));
+    await reading.until(settled);
+    const during = failure(reading.until(count(5)));
+    await db.query(`alter publication ${slot} set (publish = 'insert')`);
+    expect(await during).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
+    await slotIsFree();
+    const error = await failure(readUntil(at.source(), reading.read.position, count(1)));
+    expect(error).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
+    expect(error.fix).toMatch(/set \(publish = 'insert, update, delete, truncate'\).*sluice snapshot/);
+  });
+
   test('a position of another server or database is refused, and so is one that the server has not reached', async () => {
     const { position } = await first();
     const other = { ...position!, server: '1' };
@@ -197,6 +209,21 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(lines.map((line) => JSON.parse(line.split(' ')[2]!).id)).toEqual(
       Array.from({ length: 26 }, (_, i) => i + 1),
     );
+  }, 90_000);
+
+  test('a request whose answer was lost with the stream, behind rows that nobody took, is done again', async () => {
+    const batch = { maxEvents: 10, maxBytes: 1 << 20, maxWait: 0, respectSourceTx: false };
+    const source = at.source({}, { batch });
+    await using reading = startReading(source, null, { ack: false });
+    await reading.until(settled);
+    await db.query('insert into o select generate_series(11, 35)');
+    await reading.until(count(11)); // the first ten, of a transaction that is not over
+    await source.control!({ number: 1, type: 'snapshot', table: 'o', where: 'id = 1' });
+    await reading.until(count(26)); // the last five; the answer stands behind them
+    await until('the stream is let go', () => at.logged.some((line) => line.includes('let go')));
+    await slotIsFree();
+    const { lines } = await reading.until((read) => settled(read) && read.items.some(({ taken }) => taken === 1));
+    expect(lines.slice(26)).toEqual(['r public.o {"id":1} {"id":1,"n":null}']);
   }, 90_000);
 
   test('a network that stalls is noticed, and nothing is missing afterwards', async () => {
