@@ -37,7 +37,7 @@ export { cellValue, rowSet } from './rows/row-set.ts';
 export type { CellRow, Step } from './rows/steps.ts';
 export type { TableSetting } from './rows/table-rule.ts';
 export { tableOfRange, tableRule } from './rows/table-rule.ts';
-export { brokenText } from './rows/texts.ts';
+export { brokenText, isBase64 } from './rows/texts.ts';
 export type { RowTarget, RowWriter, Verdict } from './rows/write.ts';
 export { writeRows } from './rows/write.ts';
 export type { ConfigSchema, FromSchema, ObjectSchema } from './schema.ts';

@@ -3,7 +3,8 @@
 // word (a fraction that is rounded to the column's scale, a time of day that a date drops, spaces that varchar cuts off, an
 // offset that `timestamp` ignores), the event is rejected with the column's name. What the server refuses itself is left to it.
 
-import { brokenText, type ColumnType, cellValue, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { brokenText, type ColumnType, cellValue, isBase64, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { survivesSingle } from './single.ts';
 import type { TargetColumn } from './sink-types.ts';
 
 /** The value does not fit the column. */
@@ -11,7 +12,6 @@ export const UNFIT = Symbol('unfit');
 
 export type Bound = string | null | typeof UNFIT;
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const DATE = /^([+-]?\d{4,}-\d\d-\d\d( BC)?|-?infinity)$/;
 const TIME = /^\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d){0,2})?$/;
 const TIMESTAMP =
@@ -40,7 +40,7 @@ const NUMBERS = new Set(['int2', 'int4', 'int8', 'float4', 'float8', 'numeric'])
 function scalar(base: string, modifier: readonly number[], kind: ColumnType, value: Json): Bound {
   switch (base) {
     case 'bytea':
-      return typeof value === 'string' && BASE64.test(value)
+      return typeof value === 'string' && isBase64(value)
         ? `\\x${Buffer.from(value, 'base64').toString('hex')}`
         : UNFIT;
     case 'json':
@@ -117,18 +117,6 @@ function fraction(text: string): number {
 // The server rounds what is finer than a microsecond, or than the column's own digits.
 function fits(modifier: readonly number[], digits: string | undefined): boolean {
   return digits === undefined || digits.replace(/0+$/, '').length <= (modifier[0] ?? 6);
-}
-
-/** True when the number is what a single's shortest text says. */
-function survivesSingle(value: number): boolean {
-  const single = Math.fround(value);
-  if (single === value || !Number.isFinite(value)) return true;
-  for (let digits = 6; digits <= 9; digits++) {
-    const shown = Number(single.toPrecision(digits));
-    if (shown === value) return true;
-    if (Math.fround(shown) === single) return false; // the shortest text is another number
-  }
-  return false;
 }
 
 function arrayText(column: TargetColumn, kind: ColumnType, values: readonly Json[]): Bound {

@@ -95,6 +95,32 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       expect(await bench.rows('select v::text from o')).toEqual([shown]);
     });
 
+    test('is not one whose bytes are many', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, v bytea)');
+      const v = Buffer.alloc(6 << 20, 0xfb).toString('base64');
+      expect(await bench.write([{ after: { id: 1, v } }, { after: { id: 2, v: `${v}!===` } }])).toBe(
+        'ok reject:E_SINK_REJECT',
+      );
+      expect(await bench.rows("select length(v), md5(v) = md5(decode(repeat('fb', 6 << 20), 'hex')) from o")).toEqual([
+        `${6 << 20},t`,
+      ]);
+    });
+
+    test('is none of the numbers that the server itself writes for singles', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, v real)');
+      // around each power of two, whole numbers and eighths: a short decimal may lie halfway between two singles, or a single between two decimals
+      const written = await bench.rows(`select v from (
+          select (2::float8 ^ e * (1 + n * 2::float8 ^ -23))::real v from generate_series(-126, 127) e, generate_series(0, 3) n
+          union all select (2::float8 ^ (e + 23) + n * 2::float8 ^ e)::real from generate_series(1, 8) e, generate_series(0, 400) n
+          union all select (40000 + n / 8.0)::real from generate_series(1, 400) n
+          union all select (n * 2::float8 ^ -149)::real from generate_series(1, 200) n) s`);
+      const rows = written.map((text, id) => ({ after: { id, v: Number(text) } }));
+      expect(new Set((await bench.write(rows)).split(' '))).toEqual(new Set(['ok']));
+      expect(await bench.rows('select v from o order by id')).toEqual(written);
+    });
+
     test('takes no others with it when a trigger refuses it', async () => {
       await using bench = await sinkBench(server);
       await bench.db.query(`create table o (id int primary key);

@@ -3,7 +3,7 @@
 // column of numbers, a decimal with more digits than a double, half of a surrogate pair, which UTF-8 cannot say and the
 // driver would replace), the event is rejected with the column's name.
 
-import { brokenText, type ColumnType, cellValue, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
+import { brokenText, type ColumnType, cellValue, isBase64, type Json, type SluiceError, sluiceError } from 'sluice/sdk';
 import type { Param } from './driver.ts';
 import type { Affinity } from './kinds.ts';
 
@@ -21,9 +21,8 @@ export interface Bind {
   readonly param: Param;
 }
 
-const NUMBER_LIKE = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/; // what SQLite would take for a number
+const NUMBER_LIKE = /^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$/; // what SQLite would take for a number
 const INTEGER = /^-?(0|[1-9]\d*)$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const INT64 = 2n ** 63n;
 const NUMERIC_KINDS: ReadonlySet<ColumnType> = new Set(['int', 'bigint', 'float', 'decimal', 'bool', 'any']);
 
@@ -44,7 +43,7 @@ export function bind(column: TargetColumn, value: Json | undefined): Bind | null
       return integer(String(value));
     return plain(value);
   }
-  if (column.kind === 'bytes') return BASE64.test(value) ? plain(Buffer.from(value, 'base64')) : null;
+  if (column.kind === 'bytes') return isBase64(value) ? plain(Buffer.from(value, 'base64')) : null;
   if (column.affinity === 'text') return unicode(value);
   if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? integer(value) : unicode(value);
   return NUMBER_LIKE.test(value) ? numeric(column, value) : unicode(value);

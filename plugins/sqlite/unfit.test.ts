@@ -69,6 +69,17 @@ describe('a text that is no well-formed Unicode', () => {
   });
 });
 
+test('bytes are taken at any length, and what is no base64 is rejected at any', async () => {
+  await db.exec('CREATE TABLE o (id INTEGER PRIMARY KEY, b BLOB)');
+  const b = Buffer.alloc(6 << 20, 0xfb).toString('base64');
+  const sink = at.sink({ columns: { b: 'bytes' } });
+  const rows = [b, `${b}!===`, `${b}QQ`].map((text, id) => ({ op: 'c', after: { id, b: text } }) as const);
+  expect(statuses(await sink.write(batch(rows), never))).toBe('ok reject reject');
+  expect(await db.all('SELECT id, length(b) AS n, hex(substr(b, -1)) AS last FROM o')).toEqual([
+    { id: 0, n: 6 << 20, last: 'FB' },
+  ]);
+});
+
 describe('a row without the key that its table has', () => {
   const columns: readonly Column[] = [
     { name: 'a', type: 'text', native: 'TEXT', key: 1 },
