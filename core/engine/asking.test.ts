@@ -1,4 +1,4 @@
-// What a review showed of requests for a source, of ranges without rows, and of replays at a sink that hangs.
+// What a review showed of requests for a source, of ranges without rows, of replays at a sink that hangs, and of taking over.
 
 import { describe, expect, test } from 'vitest';
 import { batchOf } from '../batch.ts';
@@ -166,4 +166,25 @@ test('what a replay gave to a sink that hangs then is not durable, so its letter
   const results = await replayAlone(opening(stream, store), { ids: [1, 2], force: false });
   expect(results.map(({ outcome }) => outcome)).toEqual(['away', 'away']);
   expect(await fates(store)).toEqual(['e1 pending', 'e2 pending']);
+});
+
+test('a writer that takes over begins where the one before it came to, up to the moment when it was fenced out', async () => {
+  const to = target();
+  const sinks = [{ id: 'a', to, home: true }];
+  const one = { events: [event(1, 1)] };
+  const store = memoryStore();
+  await start({ source: log([one]), sinks }, store).end;
+  const early = to.checkpoint;
+  const both = log([one, { events: [event(2, 2)] }]);
+  await start({ source: both, sinks }, store).end;
+  const late = to.checkpoint;
+  expect(ids(to)).toEqual(['e1', 'e2']);
+
+  let loads = 0;
+  to.checkpoint = early;
+  to.beforeLoad = () => {
+    if (++loads === 2) to.checkpoint = late; // the older writer's last commit
+  };
+  await start({ source: both, sinks }, store).end;
+  expect(ids(to)).toEqual(['e1', 'e2']);
 });

@@ -60,12 +60,14 @@ async function alone<T>(
   await using _lock = await store.lock(config.id);
   const slots = await openSlots(opening);
   try {
-    const saved = await loadCheckpoint(config, slots, store).catch((thrown: unknown) => {
-      if (!repairs) throw thrown;
-      return lastKnown(opening, thrown);
-    });
-    const checkpoint = takeOver(config, saved, true);
+    const load = (): Promise<Checkpoint | null> =>
+      loadCheckpoint(config, slots, store).catch((thrown: unknown) => {
+        if (!repairs) throw thrown;
+        return lastKnown(opening, thrown);
+      });
+    await load(); // what is broken is said before anybody is fenced out
     for (const slot of slots) if (slot.role === 'home') await atHome(slot.sink.transactional!.open(config.id));
+    const checkpoint = takeOver(config, await load(), true);
     for (const slot of slots) {
       await restoreSlot(slot, checkpoint, (_, error) =>
         opening.log.warn(

@@ -100,14 +100,16 @@ async function sessions(
     const beside = new AbortController(); // ends what goes on beside a session: probes of sinks that are away
     let writer: Writer | null = null; // once there is one, requests can be served while we wait
     try {
-      const saved = await loadCheckpoint(config, slots, parts.store);
-      const checkpoint = takeOver(config, saved, !owned);
+      let saved = await loadCheckpoint(config, slots, parts.store);
       if (!owned) {
         for (const slot of slots) {
           if (slot.role === 'home') await atHome(slot.sink.transactional!.open(config.id)); // fences out an older writer
         }
-        owned = true;
+        // Again: until now that writer, on another machine, could still commit.
+        saved = await loadCheckpoint(config, slots, parts.store);
       }
+      const checkpoint = takeOver(config, saved, !owned);
+      owned = true;
       const parked = { saved: checkpoint.parked };
       const budget = config.park_after === undefined ? null : budgetOfTables(config.park_after);
       const tables = tableRequests({
