@@ -1,7 +1,7 @@
 // The proof: made once for a Node binary and its flags, remembered, void for another binary; and what is missing is said.
 
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -39,6 +39,21 @@ test('a sandbox without a proof makes one in the background, and the next one ta
   await second.sandbox[Symbol.asyncDispose]();
   expect(readProof(file)?.made_at).toBe(proof.made_at);
   expect(first.said.filter((line) => line.includes('does not hold'))).toEqual([]);
+});
+
+test('a sandbox that is disposed of while a child gets ready makes no proof any more', async () => {
+  const file = join(dir, 'late', 'state.db.sandbox.json');
+  const disposed = Promise.withResolvers<void>();
+  const sandbox = createSandbox({
+    children: 1,
+    proof: () => {
+      disposed.resolve(sandbox[Symbol.asyncDispose]());
+      return file;
+    },
+  });
+  sandbox.warm();
+  await disposed.promise;
+  expect(existsSync(file)).toBe(false);
 });
 
 test('the proof of another binary, other flags, or half a proof is none', async () => {

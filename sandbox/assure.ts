@@ -1,5 +1,6 @@
 // Assures that the sandbox is what it is taken for: looks at what is in force when a child is there, proves the flags once
 // for each Node binary, remembers both, and says what is missing once.
+// Guarantee: once it is being disposed of, nothing more is started, said or written.
 
 import { type Canary, runCanaries } from './canaries.ts';
 import type { Sandbox, SandboxOptions } from './index.ts';
@@ -12,10 +13,13 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
   const { log } = options;
   let proving: Promise<void> | undefined;
   let prover: Sandbox | undefined;
+  let disposed = false;
   let measures: readonly Measure[] = [];
   const sandbox = createPool({
     ...options,
     onReady(process, rights) {
+      const file = options.proof?.();
+      if (disposed) return; // its last word: it was ready just when it was ended
       // of each child: a later one may have to start with less than the first
       const found = measuresOf(process, rights);
       const first = measures.length === 0;
@@ -23,7 +27,6 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
       if (JSON.stringify(found) === JSON.stringify(measures)) return;
       measures = found;
       sayMissing(log, measures);
-      const file = options.proof?.();
       if (file === undefined) return;
       const known = readProof(file);
       if (known !== null) {
@@ -37,6 +40,7 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
     prover = createPool({ children: 1, spare: false });
     await using it = prover;
     const canaries = await runCanaries(it);
+    if (disposed) return;
     sayBroken(log, canaries);
     remember(file, makeProof(canaries, measures));
   };
@@ -53,8 +57,8 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
   return {
     ...sandbox,
     async [Symbol.asyncDispose]() {
-      await prover?.[Symbol.asyncDispose]();
-      await Promise.all([proving, sandbox[Symbol.asyncDispose]()]);
+      disposed = true; // first: a child that gets ready from now on begins no proof
+      await Promise.all([prover?.[Symbol.asyncDispose](), proving, sandbox[Symbol.asyncDispose]()]);
     },
   };
 }
