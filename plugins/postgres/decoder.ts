@@ -112,6 +112,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
       return;
     }
     const layout = await readLayout(parts.sql, relation, parts.jsonb);
+    const known = layouts.get(relation.id)?.columns;
     layouts.set(relation.id, layout);
     if (isParked(name)) return;
     if (layout.key.length === 0 && layout.identity !== 'f') {
@@ -126,6 +127,15 @@ export function newDecoder(parts: DecoderParts): Decoder {
     pile.close(open);
     progress.tables = { ...progress.tables, [name]: layout.fingerprint };
     if (before === undefined || before.endsWith(':') || open === null) return;
+    // Rows that were there got its default, or its old name's values, without a word in the log.
+    if (known === undefined || layout.columns.some((column) => !known.some(({ name }) => name === column.name))) {
+      const what = known === undefined ? 'other columns than before' : 'a new column';
+      const mend = `run \`sluice snapshot --table ${name}\``;
+      log.warn(
+        { table: name },
+        `table ${name} has ${what}; what it holds in rows from before does not come in the stream: ${mend}`,
+      );
+    }
     const { tx, order } = open;
     const json = JSON.stringify({ columns: layout.columns });
     // Named after the change that it comes before: of itself it has no place in the transaction.
