@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import type { CheckResult, Context } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { addressOf, close, quoted, rowsOf } from './connection.ts';
-import { publishAll, readPublication, sqlName } from './publication.ts';
+import { type Published, publishAll, readPublication, sqlName } from './publication.ts';
 import { type SqlFacts, serverFault, sqlFacts } from './server.ts';
 import { readSlot, slotFault } from './slot.ts';
 import { sourceFault } from './source-faults.ts';
@@ -43,33 +43,54 @@ async function look(sql: Client, config: SourceSettings, context: Context): Prom
   } catch (thrown) {
     return [...found, failed('tables', thrown)];
   }
-  found.push(await readable(sql, tables));
+  const names = namesOf(config, context.stream);
+  const published = streams ? await readPublication(sql, { name: names.publication, version: facts.version }) : null;
+  found.push(await readable(sql, tables, published));
+  if (config.snapshot !== 'never') found.push(...(await seesAllRows(sql, tables)));
   if (streams) {
     found.push(await mayReplicate(sql), identities(tables));
-    const names = namesOf(config, context.stream);
     found.push(
-      await publication(sql, config, facts, names.publication, tables),
+      await publication(sql, config, published, names.publication, tables),
       await slot(sql, config, facts, names.slot),
     );
   }
   return found;
 }
 
-async function readable(sql: Client, tables: readonly Table[]): Promise<CheckResult> {
+/** Whether every column that is read may be selected: of a table with a column that may not be, no row can be read. */
+async function readable(sql: Client, tables: readonly Table[], published: Published | null): Promise<CheckResult> {
   const rows = await rowsOf(
     sql,
-    `select oid::regclass::text from unnest($1::oid[]) oid
-     where not (has_table_privilege(oid, 'select') or has_any_column_privilege(oid, 'select'))
-       or not has_schema_privilege((select relnamespace from pg_class c where c.oid = oid.oid), 'usage')`,
+    `select c.oid, current_user, has_schema_privilege(c.relnamespace, 'usage'),
+       (select array_to_json(array_agg(attname)) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+          and attgenerated = '' and not has_column_privilege(c.oid, attnum, 'select'))
+     from pg_class c where c.oid = any($1::oid[])`,
     [tables.map(({ oid }) => oid)],
   );
-  if (rows.length === 0) return ok('tables', `${tables.length} tables can be read`);
-  const names = rows.map(([name]) => name).join(', ');
-  return bad(
-    'tables',
-    `the role may not read ${names}`,
-    `grant select on ${names} to current_user; grant usage on their schemas`,
-  );
+  const refused: string[] = [];
+  const grants = new Set<string>();
+  for (const [oid, role, usage, columns] of rows) {
+    const table = tables.find((one) => one.oid === Number(oid))!;
+    const read = published?.tables.get(table.table)?.columns;
+    const hidden = (JSON.parse(columns ?? '[]') as string[]).filter((name) => read?.includes(name) ?? true);
+    if (usage === 't' && hidden.length === 0) continue;
+    refused.push(hidden.length === 0 ? table.table : `${table.table} (${hidden.join(', ')})`);
+    if (usage !== 't') grants.add(`grant usage on schema ${quoted(table.schema)} to ${quoted(role!)}`);
+    if (hidden.length > 0) grants.add(`grant select on ${sqlName(table)} to ${quoted(role!)}`);
+  }
+  if (refused.length === 0) return ok('tables', `${tables.length} tables can be read`);
+  return bad('tables', `the role may not read ${refused.join(', ')}`, [...grants].join('; '));
+}
+
+/** A policy would hide rows from the source: the server refuses such a table, and it is parked. */
+async function seesAllRows(sql: Client, tables: readonly Table[]): Promise<readonly CheckResult[]> {
+  const rows = await rowsOf(sql, 'select oid, current_user from unnest($1::oid[]) oid where row_security_active(oid)', [
+    tables.map(({ oid }) => oid),
+  ]);
+  if (rows.length === 0) return [];
+  const names = tables.filter(({ oid }) => rows.some(([one]) => Number(one) === oid)).map(({ table }) => table);
+  const what = `row security hides rows of ${names.join(', ')} from the role: they are not read, and the tables are parked`;
+  return [bad('row security', what, `alter role ${quoted(rows[0]![1]!)} bypassrls`)];
 }
 
 async function mayReplicate(sql: Client): Promise<CheckResult> {
@@ -95,12 +116,11 @@ function identities(tables: readonly Table[]): CheckResult {
 async function publication(
   sql: Client,
   config: SourceSettings,
-  { version }: SqlFacts,
+  found: Published | null,
   name: string,
   tables: readonly Table[],
 ): Promise<CheckResult> {
   const fit = tables.filter(({ unfit }) => unfit === null);
-  const found = await readPublication(sql, { name, version });
   if (found?.whole === false) {
     return bad('publication', 'it leaves out some kinds of changes', publishAll(name));
   }

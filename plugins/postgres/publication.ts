@@ -24,6 +24,8 @@ export interface PublishedTable {
 
 export interface PublicationWish {
   readonly name: string;
+  /** The slot that reads it. */
+  readonly slot: string;
   readonly create: boolean;
   /** The oid that a saved position knows; null: reading begins. */
   readonly known: number | null;
@@ -42,7 +44,7 @@ export async function ensurePublication(
 ): Promise<Published> {
   const { name, create, known } = wish;
   let found = await readPublication(client, wish);
-  if (known !== null && found?.oid !== known) throw publicationGone();
+  if (known !== null && found?.oid !== known) throw publicationGone(wish.slot);
   if (found === null) {
     if (!create) {
       throw sluiceError('E_SOURCE_PUBLICATION', {

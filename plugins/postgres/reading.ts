@@ -278,7 +278,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
       if (config.snapshot === 'only') {
         throw sluiceError('E_REQUEST_FAILED', { message: 'with `snapshot: only` the source takes no requests' });
       }
-      await checkRequest(request, address, context, await begun.promise);
+      await checkRequest(request, address, context, config, await begun.promise);
       requests.push(request);
       stream?.wake();
     },

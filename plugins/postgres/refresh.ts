@@ -6,10 +6,10 @@ import type { Context } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { rowsOf } from './connection.ts';
 import { readLayout, readRelation } from './layout.ts';
-import { addTodo, type Progress, park } from './progress.ts';
+import { addTodo, type Progress, park, unpark } from './progress.ts';
 import { checkWhole, ensurePublication, type Published, readPublication } from './publication.ts';
 import { namesOf, type Started } from './start.ts';
-import { readTables, type Table } from './tables.ts';
+import { ABSENT, readTables, type Table } from './tables.ts';
 import { visibilityOf } from './visibility.ts';
 
 export interface RefreshScope {
@@ -31,6 +31,9 @@ export async function refreshTables(scope: RefreshScope): Promise<boolean> {
   const { publication: name } = namesOf(config, context.stream);
   const published = await readPublication(sql, { name, ...started.facts });
   if (published !== null) checkWhole(published, name);
+  for (const { table, reason } of progress.parked) {
+    if (reason === ABSENT && now.some((one) => one.table === table)) unpark(progress, table);
+  }
   const isParked = (table: string): boolean => progress.parked.some((one) => one.table === table);
   const lost = now.filter(
     ({ table, oid }) =>
@@ -74,8 +77,8 @@ async function publishedWith(
   table: Table,
   { sql, config, context, started, progress }: RefreshScope,
 ): Promise<Published | null> {
-  const name = namesOf(config, context.stream).publication;
-  const wish = { name, create: config.create, known: progress.publication, version: started.facts.version };
+  const { publication: name, slot } = namesOf(config, context.stream);
+  const wish = { name, slot, create: config.create, known: progress.publication, version: started.facts.version };
   if (context.tap) return readPublication(sql, wish);
   return ensurePublication(sql, table.unfit === null ? [table] : [], wish);
 }

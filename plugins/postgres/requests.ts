@@ -3,20 +3,27 @@
 
 import type { Client } from 'pg';
 import { type Context, messageOf, type SluiceError, type SourceRequest, sluiceError } from 'sluice/sdk';
+import type { SourceSettings } from './config.ts';
 import { type Address, close, rowsOf } from './connection.ts';
 import { addTodo, park, unpark } from './progress.ts';
 import { sqlName } from './publication.ts';
 import { publishTable, type RefreshScope } from './refresh.ts';
 import { connectSql, type Started } from './start.ts';
-import { readTables, type Table } from './tables.ts';
+import { ABSENT, readTables, type Table } from './tables.ts';
 
 /** @throws SluiceError E_REQUEST_FAILED when it cannot be done */
 export async function checkRequest(
   request: SourceRequest,
   address: Address,
-  context: Pick<Context, 'stream'>,
+  { stream }: Pick<Context, 'stream'>,
+  { snapshot }: Pick<SourceSettings, 'snapshot'>,
   started: Started,
 ): Promise<void> {
+  const name = request.table;
+  const absent = started.progress.parked.some(
+    ({ table, reason }) => reason === ABSENT && (table === name || table === `public.${name}`),
+  );
+  if (absent) throw refused('the database has no such table', 'make the table: it is then read whole by itself');
   const table = request.table === undefined ? undefined : named(request.table, started);
   const parked = started.progress.parked.find((one) => one.table === table?.table);
   if (request.type === 'snapshot' && parked !== undefined) {
@@ -24,12 +31,16 @@ export async function checkRequest(
   }
   if (request.type === 'resume' && parked === undefined) throw refused('the table is not parked');
   if (request.type === 'park') return;
+  if (request.type === 'snapshot' && table?.keyless === true) throw refused(UNORDERED, 'add a primary key');
   // a connection of its own: the one that reads may be within a transaction
-  const sql = await connectSql(address, context.stream);
+  const sql = await connectSql(address, stream);
   try {
     if (request.type === 'resume') {
       const [now] = await readTables(sql, [table!.table]);
       if (now?.unfit) throw refused(`the table cannot be read yet: ${now.unfit}`);
+      if (now?.keyless === true && snapshot !== 'never') {
+        throw refused(UNORDERED, 'add a primary key, or set `snapshot: never`: it then begins with its next change');
+      }
       return;
     }
     if (request.where === undefined) return;
@@ -46,6 +57,8 @@ export async function checkRequest(
     await close(sql);
   }
 }
+
+const UNORDERED = 'the table has no primary key, so its rows cannot be read while changes come';
 
 /**
  * Plans it, and runs nothing. Twice, between two kinds of brackets: what is more than one expression (`true) or (true`) can close one
@@ -78,14 +91,17 @@ export async function applyRequest(request: SourceRequest, scope: RefreshScope):
     unpark(progress, table);
     const [now] = await readTables(scope.sql, [table], { missing: 'leave' });
     if (now !== undefined) await publishTable(now, scope); // parked from the start, it may not be published yet
-    addTodo(progress, [table]);
+    if (now?.keyless !== true || scope.config.snapshot !== 'never') addTodo(progress, [table]);
     return;
   }
   const isParked = (table: string): boolean => progress.parked.some((one) => one.table === table);
+  // A condition must not take the place of a snapshot of all rows, which is not over.
+  const isCovered = (table: string): boolean =>
+    request.where !== undefined && progress.todo.some((todo) => todo.table === table && todo.where === undefined);
   const tables = request.table === undefined ? [...started.tables.keys()] : [named(request.table, started).table];
   addTodo(
     progress,
-    tables.filter((table) => !isParked(table)),
+    tables.filter((table) => !isParked(table) && !isCovered(table) && started.tables.get(table)?.keyless !== true),
     request.where,
   );
 }

@@ -7,6 +7,7 @@ import { lsnOf } from './lsn.ts';
 import { slotAdvanced, slotLost } from './source-faults.ts';
 
 export interface Slot {
+  readonly name: string;
   /** Everything that was committed before this was acked. */
   readonly confirmed: bigint;
   /** The process that reads from it, or null. */
@@ -30,6 +31,7 @@ export async function readSlot(client: Client, name: string): Promise<Slot | nul
   if (row === undefined) return null;
   const [confirmed, reader, status, plugin, database, held] = row;
   return {
+    name,
     confirmed: lsnOf(confirmed!),
     reader: reader === null || reader === undefined ? null : Number(reader),
     lost: status === 'lost',
@@ -51,7 +53,7 @@ export function slotFault(slot: Slot, database: string, position: bigint | null)
       permanent: true,
     });
   }
-  if (slot.lost) return slotLost('the server was told to keep no more log than max_slot_wal_keep_size');
+  if (slot.lost) return slotLost('the server was told to keep no more log than max_slot_wal_keep_size', slot.name);
   // Only what a checkpoint covers is acked, so the slot never stands after a position of ours.
   if (position !== null && slot.confirmed > position) return slotAdvanced();
   return null;

@@ -95,7 +95,7 @@ const MANY_SUSPECTS = 5_000;
 const LATER_MS = 20;
 const LATEST_MS = 1_000;
 const KEYLESS =
-  'it has no primary key, so its rows can be read only with a new slot, and only if they are few; add one, or set `snapshot: never`';
+  'it has no primary key, so its rows can be read only with a new slot, and only if they are few; add one, or set `snapshot: never`, and resume it';
 
 export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   const { progress, pile, limits, log, suspects } = parts;

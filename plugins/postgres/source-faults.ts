@@ -2,7 +2,7 @@
 // Guarantee: what may pass by itself (a server that starts, a password that is being changed) is waited for; what does not (a slot
 // that is gone, a publication that is) ends the stream, because waiting would only let the log grow. No message holds a value.
 
-import { isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
+import { codesOf, isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
 
 const FRESH =
   'run `sluice checkpoint clear` for this stream: it makes what is missing, reads all rows again, and removes at the sinks what is gone';
@@ -17,14 +17,14 @@ const AWAY: Readonly<Record<string, string>> = {
   ENETUNREACH: 'there is no way to its address',
   ENOTFOUND: 'its name is not known',
   EAI_AGAIN: 'its name cannot be looked up now',
-  '57P01': 'it is being shut down',
+  '57P01': 'it is being shut down, or somebody ended the connection (pg_terminate_backend)',
   '57P02': 'it crashed',
   '57P03': 'it is starting or stopping',
   '53300': 'it has no room for another connection',
 };
 
-/** Whatever stopped the source. */
-export function sourceFault(thrown: unknown): SluiceError {
+/** Whatever stopped the source. `slot` is its name, for statements that mend it. */
+export function sourceFault(thrown: unknown, slot = '…'): SluiceError {
   if (isSluiceError(thrown)) return thrown;
   const code = codeOf(thrown);
   const message = messageOf(thrown);
@@ -53,15 +53,30 @@ export function sourceFault(thrown: unknown): SluiceError {
       cause: thrown,
     });
   }
+  const codes = codesOf(thrown);
+  if (codes.some((one) => /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(one)) || /SSL|TLS/.test(message)) {
+    return sluiceError('E_SOURCE_CONNECT', {
+      message: `the connection cannot be encrypted as asked for: ${message}`,
+      fix: 'check `tls` and `tls_ca`, and the certificate of the server',
+      cause: thrown,
+    });
+  }
+  if (/password/.test(message) && /SASL|SCRAM/.test(message)) {
+    return sluiceError('E_SOURCE_CONNECT', {
+      message: 'the server asks for a password, and there is none',
+      fix: 'give one with `auth_id`',
+      cause: thrown,
+    });
+  }
   if (code === '55006') return slotActive(thrown);
   if (
     code === '55000' &&
     /can no longer|invalidated|has been lost|cannot read from (logical )?replication slot/i.test(message)
   ) {
-    return slotLost('it was invalidated', thrown);
+    return slotLost('it was invalidated', slot, thrown);
   }
-  if (code === '55000' && /publication/.test(message)) return publicationGone(thrown);
-  if (code === '42704' && /publication/.test(message)) return publicationGone(thrown);
+  if (code === '55000' && /publication/.test(message)) return publicationGone(slot, thrown);
+  if (code === '42704' && /publication/.test(message)) return publicationGone(slot, thrown);
   if (code === '42704' && /replication slot/.test(message)) return slotMissing(thrown);
   if (code === '42501') {
     return sluiceError('E_SOURCE_RIGHTS', {
@@ -85,6 +100,10 @@ function withoutText(thrown: unknown): Error {
   return Object.assign(new Error('refused'), { code: codeOf(thrown) });
 }
 
+function dropSlot(name: string): string {
+  return `select pg_drop_replication_slot('${name}')`;
+}
+
 export function slotMissing(cause?: unknown): SluiceError {
   return sluiceError('E_SOURCE_SLOT_MISSING', {
     message: 'the replication slot is gone: it was dropped, or this is a server that took over and never had it',
@@ -94,10 +113,10 @@ export function slotMissing(cause?: unknown): SluiceError {
   });
 }
 
-export function slotLost(why: string, cause?: unknown): SluiceError {
+export function slotLost(why: string, slot: string, cause?: unknown): SluiceError {
   return sluiceError('E_SOURCE_SLOT_LOST', {
     message: `the replication slot is of no use any more: ${why}, so changes after the position are gone`,
-    fix: `drop the slot (\`select pg_drop_replication_slot(…)\`), raise max_slot_wal_keep_size, and ${FRESH}`,
+    fix: `drop the slot (\`${dropSlot(slot)}\`), raise max_slot_wal_keep_size, and ${FRESH}`,
     permanent: true,
     cause,
   });
@@ -120,10 +139,10 @@ export function slotAdvanced(): SluiceError {
   });
 }
 
-export function publicationGone(cause?: unknown): SluiceError {
+export function publicationGone(slot: string, cause?: unknown): SluiceError {
   return sluiceError('E_SOURCE_PUBLICATION', {
     message: 'the publication is gone, or was made anew: the slot cannot read what was written before that',
-    fix: `drop the slot (\`select pg_drop_replication_slot(…)\`), and ${FRESH}`,
+    fix: `drop the slot (\`${dropSlot(slot)}\`), and ${FRESH}`,
     permanent: true,
     cause,
   });

@@ -9,6 +9,7 @@ import type { Item } from './pile.ts';
 import { type PostgresPosition, toPosition } from './position.ts';
 import { newReading, type Reading } from './reading.ts';
 import { sourceFault } from './source-faults.ts';
+import { namesOf } from './start.ts';
 
 export function createSource(config: SourceSettings, context: Context): Source<PostgresPosition> {
   const address = addressOf(config, context.auth);
@@ -22,7 +23,7 @@ export function createSource(config: SourceSettings, context: Context): Source<P
       yield* mine.items(saved, signal);
     } catch (thrown) {
       if (signal.aborted) return;
-      throw sourceFault(thrown);
+      throw sourceFault(thrown, namesOf(config, context.stream).slot);
     } finally {
       await mine.end();
       if (reading === mine) reading = null;

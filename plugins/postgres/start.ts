@@ -13,7 +13,7 @@ import { ensurePublication, type Published, readPublication } from './publicatio
 import { type ServerFacts, serverFacts, serverFault } from './server.ts';
 import { createSlot, readSlot, rowsOfCommand, slotFault } from './slot.ts';
 import { slotActive, slotMissing } from './source-faults.ts';
-import { readTables, type Table } from './tables.ts';
+import { ABSENT, missingOf, noSuchTable, readTables, type Table } from './tables.ts';
 import { sees, visibilityOf } from './visibility.ts';
 
 export interface Names {
@@ -71,7 +71,10 @@ export async function start(
   if (fault !== null) throw fault;
   if (saved !== null) await checkPlace(replication, facts, saved);
   const names = namesOf(config, context.stream);
-  const all = await readTables(sql, config.tables ?? null);
+  const wanted = config.tables ?? null;
+  const all = await readTables(sql, wanted, { missing: 'leave' });
+  const missing = missingOf(wanted, all);
+  if (missing.length > 0 && all.length === 0) throw noSuchTable(missing);
   const fit = all.filter(({ unfit }) => unfit === null);
   const published = streams ? await publish(sql, fit, config, context, names, facts, saved) : null;
   const follows = streams && published !== null;
@@ -80,8 +83,11 @@ export async function start(
   const progress = saved === null ? progressAt(slot?.start ?? facts.written, here) : progressFrom(saved, here);
 
   for (const { table, unfit } of all) if (unfit !== null) park(progress, table, unfit);
+  const absent = missing.filter((name) => !name.endsWith('.*'));
+  for (const table of absent) park(progress, table, ABSENT);
+  progress.parked = progress.parked.filter(({ table, reason }) => reason !== ABSENT || absent.includes(table));
   const current = saved === null && slot?.made === true;
-  await meetTables(sql, progress, all, published, config, facts, current);
+  await meetTables(sql, progress, all, absent, published, config, facts, current);
   const visible = visibilityOf(facts.snapshot);
   return {
     facts,
@@ -101,13 +107,13 @@ async function publish(
   tables: readonly Table[],
   config: SourceSettings,
   context: Pick<Context, 'tap'>,
-  { publication }: Names,
+  { publication, slot }: Names,
   { version }: ServerFacts,
   saved: PostgresPosition | null,
 ): Promise<Published | null> {
   if (context.tap) return readPublication(sql, { name: publication, version });
   const known = saved?.publication ?? null;
-  return ensurePublication(sql, tables, { name: publication, create: config.create, known, version });
+  return ensurePublication(sql, tables, { name: publication, slot, create: config.create, known, version });
 }
 
 interface OpenSlot {
@@ -166,6 +172,7 @@ async function meetTables(
   sql: Client,
   progress: Progress,
   all: readonly Table[],
+  absent: readonly string[],
   published: Published | null,
   config: SourceSettings,
   facts: ServerFacts,
@@ -190,7 +197,7 @@ async function meetTables(
   }
   progress.tables = tables;
   progress.todo = progress.todo.filter(({ table }) => known.has(table));
-  progress.parked = progress.parked.filter(({ table }) => known.has(table));
+  progress.parked = progress.parked.filter(({ table }) => known.has(table) || absent.includes(table));
   if (config.snapshot !== 'never') addTodo(progress, fresh);
 }
 

@@ -1,7 +1,7 @@
 // Which tables are read: what the settings name, as the catalog knows it, and which of them cannot be read and why.
 
 import type { Client } from 'pg';
-import { sluiceError } from 'sluice/sdk';
+import { type SluiceError, sluiceError } from 'sluice/sdk';
 import { quoted, rowsOf } from './connection.ts';
 
 export interface Table {
@@ -16,6 +16,8 @@ export interface Table {
   readonly size: number;
   /** About how many rows it has; negative: nobody has counted. */
   readonly rows: number;
+  /** Without a key its rows have no order, and so cannot be read while changes come. */
+  readonly keyless: boolean;
   /** Why it is not read, as a sentence; null: it is. */
   readonly unfit: string | null;
 }
@@ -50,6 +52,7 @@ export async function readTables(
       size: Number(size),
       rows: Number(tuples),
       isPartition: isPartition === 't',
+      keyless: identity === 'i' ? index !== 't' : primary !== 't',
       unfit: unfitBecause(
         identity!,
         persistence!,
@@ -61,23 +64,39 @@ export async function readTables(
   });
   if (wanted === null) return all.filter(({ isPartition, unfit }) => !isPartition && unfit !== UNLOGGED);
   const chosen = new Map<string, Table>();
-  const missing: string[] = [];
   for (const entry of wanted) {
     const name = entry.includes('.') ? entry : `public.${entry}`;
     const found = name.endsWith('.*')
       ? all.filter(({ schema, isPartition }) => schema === name.slice(0, -2) && !isPartition)
       : all.filter(({ table }) => table === name);
-    if (found.length === 0) missing.push(entry);
     for (const table of found) chosen.set(table.table, table);
   }
-  if (missing.length > 0 && options.missing !== 'leave') {
-    throw sluiceError('E_SOURCE_READ', {
-      message: `the database has no table ${missing.join(', ')}`,
-      fix: 'check `tables` (names are `schema.table`), or make the table',
-    });
-  }
-  return [...chosen.values()];
+  const tables = [...chosen.values()];
+  if (options.missing === 'leave') return tables;
+  const missing = missingOf(wanted, tables);
+  if (missing.length > 0) throw noSuchTable(missing);
+  return tables;
 }
+
+/** What the settings name and the database does not have: `schema.table`, or `schema.*`. */
+export function missingOf(wanted: readonly string[] | null, found: readonly Table[]): readonly string[] {
+  const names = (wanted ?? []).map((entry) => (entry.includes('.') ? entry : `public.${entry}`));
+  return names.filter((name) =>
+    name.endsWith('.*')
+      ? !found.some(({ schema }) => schema === name.slice(0, -2))
+      : !found.some(({ table }) => table === name),
+  );
+}
+
+export function noSuchTable(missing: readonly string[]): SluiceError {
+  return sluiceError('E_SOURCE_READ', {
+    message: `the database has no table ${missing.join(', ')}`,
+    fix: 'check `tables` (names are `schema.table`), or make the table',
+  });
+}
+
+/** Why a table that is named and is not there is parked. Once it is there it is read whole, without being resumed. */
+export const ABSENT = 'the database has no such table: make it, or take it out of `tables`';
 
 const UNLOGGED = 'it is unlogged: its changes are not written to the log that is read (`alter table … set logged`)';
 

@@ -265,6 +265,10 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const source = at.source({ connection_string: `postgres://${slot}_r:wrong-horse@${url.host}/${db.name}` });
     const error = await failure(readUntil(source, null, settled));
     expect(error).toMatchObject({ code: 'E_SOURCE_CONNECT', permanent: false });
+    const none = at.source({ connection_string: `postgres://${slot}_r@${url.host}/${db.name}` });
+    expect(await failure(readUntil(none, null, settled))).toMatchObject({ code: 'E_SOURCE_CONNECT' });
+    const tls = at.source({ connection_string: db.url, tls: 'verify-full' });
+    expect((await failure(readUntil(tls, null, settled))).message).toMatch(/cannot be encrypted as asked for/);
     expect(JSON.stringify(error) + String(error.cause)).not.toContain('wrong-horse');
     await db.query(`alter role ${slot}_r password 'wrong-horse'`);
     await db.query(`alter table o owner to ${slot}_r; grant create on database ${db.name} to ${slot}_r`);
@@ -273,20 +277,29 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('check finds what is missing, each with the statement that mends it, and those statements mend it', async () => {
     const role = `${slot}_c`;
-    await db.query(`create role ${role} login password 'x'; create table bare (id int)`);
+    await db.query(`create role ${role} login password 'x'; create table bare (id int);
+      create schema "S"; create table "S".part (id int primary key, secret text); grant select (id) on "S".part to ${role};
+      alter table "S".part enable row level security`);
     const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
-    const settings = { connection_string: url, tables: ['o', 'bare'], slot, publication: slot };
+    const settings = { connection_string: url, tables: ['o', 'bare', 'S.part'], slot, publication: slot };
     const { config } = decodeConfig(sourceConfig, settings, { dir: '/' });
     const look = async () => (await checkSource(config as SourceSettings, kitContext())).filter(({ ok }) => !ok);
     const found = await look();
-    expect(found.map(({ name }) => name)).toEqual(['tables', 'replication', 'replica identity', 'publication']);
-    expect(found[1]!.fix).toBe(`alter role "${role}" replication`);
-    expect(found[2]!.message).toContain('alter table "public"."bare" replica identity full');
-    await db.query(`alter role "${role}" replication; alter table bare replica identity full;
-      grant select on o, bare to ${role}`);
+    expect(found.map(({ name }) => name)).toEqual([
+      'tables',
+      'row security',
+      'replication',
+      'replica identity',
+      'publication',
+    ]);
+    expect(found[0]!.message).toContain('S.part (secret)');
+    expect(found[1]!.fix).toBe(`alter role "${role}" bypassrls`);
+    expect(found[2]!.fix).toBe(`alter role "${role}" replication`);
+    expect(found[3]!.message).toContain('alter table "public"."bare" replica identity full');
+    await db.query(`${found[0]!.fix}; ${found[1]!.fix}; ${found[2]!.fix}; alter table bare replica identity full`);
     const [left] = await look();
     expect(left!.name).toBe('publication');
-    await db.query(`create publication ${slot} for table o, bare`);
+    await db.query(`create publication ${slot} for table o, bare, "S".part`);
     expect(await look()).toEqual([]);
   });
 });

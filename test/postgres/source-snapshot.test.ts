@@ -292,9 +292,58 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await db.query('insert into k values (2); update k set v = 3 where v = 2');
     await reading.until(count(4));
     expect(reading.read.lines.slice(2)).toEqual(['c public.k null {"v":2}', 'u public.k null {"v":3}']);
-    await source.control!({ number: 1, type: 'snapshot', table: 'k' });
-    await reading.until(({ items }) => items.some(({ parked }) => parked !== undefined && parked.length > 0));
-    expect(reading.read.items.at(-1)!.parked![0]!.reason).toMatch(/no primary key/);
+    // nothing that is asked for takes the running table down
+    const refused = { code: 'E_REQUEST_FAILED' };
+    await expect(source.control!({ number: 1, type: 'snapshot', table: 'k' })).rejects.toMatchObject(refused);
+    await source.control!({ number: 2, type: 'snapshot' });
+    await db.query('insert into k values (4)');
+    await reading.until(count(5));
+    await source.control!({ number: 3, type: 'park', table: 'k', reason: 'x' });
+    await reading.until(({ items }) => items.some(({ taken }) => taken === 3));
+    expect(reading.read.items.at(-1)!.parked![0]!.reason).toBe('x');
+    await expect(source.control!({ number: 4, type: 'resume', table: 'k' })).rejects.toMatchObject(refused);
+    const { position } = reading.read;
+    await reading[Symbol.asyncDispose]();
+    const follows = at.source({ snapshot: 'never' });
+    await using next = startReading(follows, position);
+    const first = next.until(({ items }) => items.some(({ taken }) => taken === 5));
+    await until('it takes requests', () =>
+      follows.control!({ number: 5, type: 'resume', table: 'k' }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await first;
+    await db.query('insert into k values (5)');
+    expect((await next.until(count(1))).lines).toEqual(['c public.k null {"v":5}']);
+  });
+
+  test('a table that is named and not there is parked alone, and read whole once it is made', async () => {
+    await db.query(
+      'create table o (id int primary key); insert into o values (1); create table p (id int primary key)',
+    );
+    const config = { tables: ['o', 'p'], heartbeat: '100ms' };
+    const { position } = await readUntil(at.source(config), null, settled);
+    await db.query('drop table p; insert into o values (2)');
+    const source = at.source(config);
+    await using reading = startReading(source, position);
+    await reading.until(count(1));
+    expect(reading.read.lines).toEqual(['c public.o {"id":2} {"id":2}']);
+    expect(reading.read.position!.parked).toMatchObject([
+      { table: 'public.p', reason: expect.stringContaining('no such table') },
+    ]);
+    await expect(source.control!({ number: 1, type: 'resume', table: 'p' })).rejects.toMatchObject({
+      code: 'E_REQUEST_FAILED',
+      fix: expect.stringContaining('read whole by itself'),
+    });
+    await db.query('create table p (id int primary key, n int); insert into p values (3, 3)');
+    await reading.until((read) => settled(read) && read.lines.length >= 2);
+    expect(reading.read.lines[1]).toBe('r public.p {"id":3} {"id":3,"n":3}');
+    expect(reading.read.position!.parked).toBeUndefined();
+    // and a column that is added tells the operator what to do
+    await db.query('alter table p add extra int default 7; insert into p values (4, 4)');
+    await reading.until(count(4));
+    expect(at.logged.some((line) => line.includes('sluice snapshot --table public.p'))).toBe(true);
   });
 
   test('a tap gives rows and changes, and leaves nothing at the server', async () => {
