@@ -136,7 +136,7 @@ export async function pipeline(manifest?: object, files: Readonly<Record<string,
   };
 
   for (const [name, text] of Object.entries(files)) write(name, text);
-  knowSandbox(path('.sluice/state.db'));
+  if (manifest !== undefined && 'transformations' in manifest) knowSandbox(path('.sluice/state.db'));
   const made: Pipeline = {
     dir,
     path,
