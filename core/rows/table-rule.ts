@@ -12,13 +12,14 @@ export type TableSetting = string | Readonly<Record<string, string>> | undefined
  */
 export function tableRule(setting: TableSetting): (batch: EventBatch, i: number) => string {
   const known = new Map<string, string>();
+  const given = givenBy(setting);
   return (batch, i) => {
     if (typeof setting === 'string') return setting;
     const from = batch.table(i);
     const found = known.get(from);
     if (found !== undefined) return found;
     const own = (JSON.parse(batch.head(i)) as { source: { table: string } }).source.table;
-    const target = setting?.[from] ?? setting?.[own];
+    const target = given.get(from) ?? given.get(own);
     if (target === undefined) {
       for (const [other, taken] of known) {
         if (taken !== own) continue;
@@ -41,11 +42,15 @@ export function tableRule(setting: TableSetting): (batch: EventBatch, i: number)
 export function tableOfRange(setting: TableSetting, batch: EventBatch, range: SnapshotRange): string | null {
   if (typeof setting === 'string') return null;
   const own = ownName(batch, range.table);
-  const target = setting?.[range.table] ?? setting?.[own] ?? own;
-  const shares = Object.entries(setting ?? {}).some(
-    ([source, other]) => other === target && source !== range.table && source !== own,
-  );
+  const given = givenBy(setting);
+  const target = given.get(range.table) ?? given.get(own) ?? own;
+  const shares = [...given].some(([source, other]) => other === target && source !== range.table && source !== own);
   return shares ? null : target;
+}
+
+/** A table may be named like something that every object has: `constructor`. */
+function givenBy(setting: TableSetting): ReadonlyMap<string, string> {
+  return new Map(typeof setting === 'object' ? Object.entries(setting) : []);
 }
 
 /** A table's name without its schema: that of an event, where the batch has one. */

@@ -21,6 +21,26 @@ export function faultOf(thrown: unknown): Fault {
   return 'absent';
 }
 
+/**
+ * True when it may be a value that names something which this server does not have, in a column of a type like `regclass`. A
+ * statement that names it fails with the same code, but with its place in the statement; a trigger's failure says where it was.
+ * So do COPY and the reading of a `regtype`, in words of their own.
+ */
+export function isUnknownName(thrown: unknown): boolean {
+  const { position, where } = thrown as { position?: unknown; where?: unknown };
+  const ofValue = typeof where === 'string' ? /^(COPY|invalid type name) /.test(where) : position === undefined;
+  if (!ofValue) return false;
+  return ['3F000', '42601', '42602', '42704', '42725', '42883', '42P01', '0A000'].includes(stateOf(thrown));
+}
+
+/** The rejection of such a row. The server's own message would quote the value. */
+export function unknownName(table: string, columns: readonly string[]): SluiceError {
+  return sluiceError('E_SINK_REJECT', {
+    message: `a value of table "${table}" names something that this server does not have (${columns.join(', ')})`,
+    fix: 'make the column `text`, or make what it names',
+  });
+}
+
 export function stateOf(thrown: unknown): string {
   return codesOf(thrown).find((code) => SQLSTATE.test(code)) ?? '';
 }

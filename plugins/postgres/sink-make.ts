@@ -16,12 +16,12 @@ import { quoted } from './connection.ts';
 import { faultOf, stateOf } from './sink-faults.ts';
 import type { Session } from './sink-session.ts';
 import { type SourceColumns, type Target, WITHOUT_KEY } from './sink-target.ts';
-import { declaredFor, TYPE_TEXT, widens } from './sink-types.ts';
+import { declaredFor, REFERENCE, TYPE_TEXT, widens } from './sink-types.ts';
 
 export interface MakeSettings {
   readonly autoCreate: boolean;
   readonly autoEvolve: boolean;
-  readonly kinds: Readonly<Record<string, ColumnType>>;
+  readonly kinds: ReadonlyMap<string, ColumnType>;
 }
 
 /** Makes the table with the columns that these rows have, and the key that they are written by. */
@@ -113,17 +113,22 @@ async function declaredType(
   source: SourceColumns,
   settings: MakeSettings,
 ): Promise<string> {
-  const given = settings.kinds[name];
+  const given = settings.kinds.get(name);
   if (given !== undefined) return declaredFor(given);
-  const value = rows.find((row) => row[name] !== null && row[name] !== undefined)?.[name];
+  const value = firstValue(rows, name);
   const column = source.columns.find((one) => one.name === name);
   if (column === undefined || column.type === 'any') return declaredByValue(value);
   const native = nativeOf(column, source);
-  if (native !== null && (value === undefined || fitsNative(column, value)) && (await isType(session, native)))
-    return native;
+  const usable = native !== null && !REFERENCE.test(native);
+  if (usable && (value === undefined || fitsNative(column, value)) && (await isType(session, native))) return native;
   if (value !== undefined && !isOfKind(column.type, value)) return declaredByValue(value); // a transform made something else of it
-  if (native?.endsWith('[]') === true) return 'text[]'; // of an enum or composite that is not known here
+  if (native?.endsWith('[]') === true) return 'text[]'; // of an enum or composite that is not known here, or of names
   return declaredFor(column.type);
+}
+
+/** The first value that a row has in this column. Not every row has it: then a name like `constructor` would find an object's own. */
+function firstValue(rows: readonly Row[], name: string): Json | undefined {
+  return rows.find((row) => Object.hasOwn(row, name) && row[name] !== null)?.[name];
 }
 
 function nativeOf(column: Column, source: SourceColumns): string | null {

@@ -19,7 +19,7 @@ export interface Place {
   readonly target: Target;
   readonly source: SourceColumns;
   /** The sink's `columns`. */
-  readonly kinds: Readonly<Record<string, ColumnType>>;
+  readonly kinds: ReadonlyMap<string, ColumnType>;
 }
 
 /** No two rows of one key. Of a row of which not all is known only what is there is updated, as PostgreSQL's own replication does. */
@@ -136,7 +136,7 @@ function textsOf(place: Place, columns: readonly TargetColumn[], row: Row): (str
 }
 
 function kindOf({ kinds, source }: Pick<Place, 'kinds' | 'source'>, name: string): ColumnType {
-  return kinds[name] ?? source.columns.find((column) => column.name === name)?.type ?? 'any';
+  return kinds.get(name) ?? source.columns.find((column) => column.name === name)?.type ?? 'any';
 }
 
 /** The text of row r for column c of `columns`. @throws SluiceError when the value does not fit */

@@ -55,6 +55,10 @@ export const KIND_NAMES = Object.keys(DECLARED) as readonly ColumnType[];
 /** What may stand for a type in a statement: names, modifiers and brackets, nothing that ends or comments. */
 export const TYPE_TEXT = /^[A-Za-z_"][\w ".]*(\(\s*\d+\s*(,\s*-?\d+\s*)?\))?[\w ]*(\[\])*$/;
 
+/** Types whose values name things of the database that they are in (tables, functions, roles): another one need not have them. */
+export const REFERENCE =
+  /^reg(class|collation|config|database|dictionary|namespace|oper|operator|proc|procedure|role|type)(\[\])*$/;
+
 /** The numbers in the brackets of a type. */
 export function modifierOf(full: string): readonly number[] {
   const [, numbers] = /\(([\d, -]+)\)/.exec(full) ?? [];

@@ -121,6 +121,31 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       expect(await bench.rows('select v from o order by id')).toEqual(written);
     });
 
+    test.each([
+      ['regclass', 'shop.orders', 'pg_class'],
+      ['regtype', 'no such type', 'integer'],
+      ['regrole', 'nobody', 'postgres'],
+      ['regproc', 'shop.f', 'now'],
+      ['regprocedure', 'shop.f(text)', 'sum(integer)'],
+      ['regnamespace', 'shop', 'pg_catalog'],
+      ['regclass[]', ['pg_class', 'orders'], ['pg_class']],
+    ])('is one whose %s names what is not there, and its text is not told', async (type, missing, there) => {
+      await using bench = await sinkBench(server);
+      await bench.db.query(`create table o (id int primary key, v ${type})`);
+      const sink = bench.sink();
+      const some = Array.from(
+        { length: 250 },
+        (_, id) => ({ op: 'r', after: { id, v: id === 7 ? missing : there } }) as const,
+      );
+      for (const events of [some, some.map((one) => ({ ...one, op: 'c' }) as const)]) {
+        const results = await sink.write(batch(events), never);
+        expect(results.flatMap(({ status }, i) => (status === 'ok' ? [] : [`${i} ${status}`]))).toEqual(['7 reject']);
+        expect(JSON.stringify(results[7])).toContain('column \\"v\\"');
+        expect(JSON.stringify(results[7])).not.toMatch(/shop|orders|no such type|nobody/);
+      }
+      expect(await bench.rows('select count(*) from o')).toEqual(['249']);
+    });
+
     test('takes no others with it when a trigger refuses it', async () => {
       await using bench = await sinkBench(server);
       await bench.db.query(`create table o (id int primary key);

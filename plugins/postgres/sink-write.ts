@@ -3,10 +3,11 @@
 
 import { type EventBatch, isSluiceError, type Logger, type RowWriter, type WriteResult, writeRows } from 'sluice/sdk';
 import { applyTogether, known, type Scope, type WriteSettings } from './sink-apply.ts';
-import { faultOf, refused } from './sink-faults.ts';
+import { faultOf, isUnknownName, refused, unknownName } from './sink-faults.ts';
 import { deleteRanges } from './sink-ranges.ts';
 import type { Session } from './sink-session.ts';
 import { shapesOf, type Target } from './sink-target.ts';
+import { REFERENCE } from './sink-types.ts';
 
 /** What is known of the tables of one session. */
 export interface TargetCache {
@@ -40,6 +41,8 @@ export async function writeBatch(
       if (session.broken) return 'throw';
       const ours = isSluiceError(thrown);
       if (ours && thrown.permanent) return 'throw';
+      const references = ours || !isUnknownName(thrown) ? [] : referencesOf(cache.tables.get(table));
+      if (references.length > 0) return alone ? unknownName(table, references) : 'narrow';
       const fault = faultOf(thrown);
       if (!ours && fault === 'absent') return 'throw';
       if (!fresh && !ours && fault === 'statement') {
@@ -53,6 +56,12 @@ export async function writeBatch(
     linked: async (table) => (await known(scope, table))?.linked === true,
   };
   return writeRows(batch, settings, writer, signal);
+}
+
+/** The columns whose values name things of the database. */
+function referencesOf(target: Target | null | undefined): readonly string[] {
+  const columns = [...(target?.columns.values() ?? [])];
+  return columns.filter(({ base, element }) => REFERENCE.test(element ?? base)).map(({ name }) => `column "${name}"`);
 }
 
 async function forgetChanged(session: Session, cache: TargetCache): Promise<void> {

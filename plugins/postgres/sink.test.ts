@@ -1,5 +1,6 @@
 // The sink on real servers: what becomes of rows and of tables, of snapshots, and of what is away.
 
+import type { Row } from 'sluice/sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, postgresVersions, startPostgres } from '../../test/services/postgres.ts';
 import { batch, columns, never, sinkBench } from './sink-fixture.ts';
@@ -144,6 +145,16 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       ]);
     });
 
+    test('take the names of things that this server need not have as texts', async () => {
+      await using bench = await sinkBench(server);
+      const types = columns('id bigint key, c regclass, t regtype, f regproc[]');
+      const after = { id: 1, c: 'shop.orders', t: 'shop.kind', f: ['shop.f'] };
+      expect(await bench.write([{ after: { ...after, id: '1' } }], { columns: { 'public.o': types } })).toBe('ok');
+      expect(await bench.rows('select c, t, pg_typeof(c) tc, pg_typeof(t) tt, pg_typeof(f) tf from o')).toEqual([
+        'shop.orders,shop.kind,text,text,text[]',
+      ]);
+    });
+
     test('get the columns that rows bring, and wider types where the source has widened them', async () => {
       await using bench = await sinkBench(server);
       await bench.db.query('create table o (id int primary key, n varchar(5), p numeric(5,2), small varchar(9))');
@@ -162,6 +173,19 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
         'more jsonb',
         'extra integer',
       ]);
+    });
+
+    test('and columns may be named like what every object has', async () => {
+      await using bench = await sinkBench(server);
+      bench.sink({ table: { other: 'unused' }, columns: { id: 'bigint' } });
+      const row = JSON.parse('{ "id": 2, "constructor": "a", "toString": 3, "__proto__": "b" }') as Row;
+      expect(
+        await bench.write([
+          { table: 'constructor', after: { id: 1 } },
+          { table: 'constructor', after: row },
+        ]),
+      ).toBe('ok ok');
+      expect(await bench.rows('select * from constructor order by id')).toEqual(['1,,,', '2,a,3,b']);
     });
 
     test('are left as they are without auto_create and auto_evolve: their events are rejected', async () => {

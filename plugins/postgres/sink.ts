@@ -27,7 +27,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
   const settings: WriteSettings = {
     autoCreate: config.auto_create,
     autoEvolve: config.auto_evolve,
-    kinds: config.columns ?? {},
+    kinds: new Map(Object.entries(config.columns ?? {})),
     key: config.key,
     table: config.table,
     tableOf: tableRule(config.table),

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readFile, rename, unlink, writeFile } from 'node:fs/promises';
-import type { Checkpoint, Column } from 'sluice/sdk';
+import type { Checkpoint, Column, Row } from 'sluice/sdk';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Connection } from './driver.ts';
 import { type Bench, batch, bench, dump, never, statuses } from './fixture.ts';
@@ -208,6 +208,14 @@ describe('barriers', () => {
     const results = await at.sink({ auto_create: false }).write(batch([{ op: 'c', after: { id: 1 } }]), never);
     expect(results).toMatchObject([{ status: 'reject', error: { code: 'E_SINK_REJECT' } }]);
   });
+});
+
+test('tables and columns may be named like what every object has', async () => {
+  const sink = at.sink({ table: { other: 'unused' }, columns: { id: 'int' } });
+  const row = JSON.parse('{ "id": 2, "constructor": "a", "toString": 3, "__proto__": "b" }') as Row;
+  const rows = [{ id: 1 }, row].map((after) => ({ op: 'c', table: 'constructor', after }) as const);
+  expect(statuses(await sink.write(batch(rows), never))).toBe('ok ok');
+  expect(await dump(db, 'constructor', 'id')).toEqual(['i:1 n n n', 'i:2 t:a i:3 t:b']);
 });
 
 describe('a row that does not fit', () => {

@@ -21,7 +21,7 @@ import { nameList, readTable, type Table } from './tables.ts';
 export interface TargetSettings {
   readonly autoCreate: boolean;
   readonly autoEvolve: boolean;
-  readonly kinds: Readonly<Record<string, ColumnType>>;
+  readonly kinds: ReadonlyMap<string, ColumnType>;
 }
 
 /** What an event tells about the columns of its table at the source. */
@@ -75,7 +75,7 @@ export async function readTarget(db: Connection, name: string, settings: TargetS
       const known = made.get(wanted);
       if (known !== undefined) return known;
       const declared = column.kind === 'any' ? source.columns.find((one) => one.name === wanted)?.type : column.kind;
-      const kind = settings.kinds[wanted] ?? declared ?? 'any';
+      const kind = settings.kinds.get(wanted) ?? declared ?? 'any';
       const result = { name: column.name, affinity: column.affinity, kind, generated: column.generated };
       made.set(wanted, result);
       return result;
@@ -151,9 +151,9 @@ function checkNames(table: string, columns: readonly string[]): void {
 }
 
 function declaredType(name: string, rows: readonly Row[], source: SourceColumns, settings: TargetSettings): string {
-  const given = settings.kinds[name];
+  const given = settings.kinds.get(name);
   if (given !== undefined) return declaredFor(given);
-  const value = rows.find((row) => row[name] !== null && row[name] !== undefined)?.[name];
+  const value = firstValue(rows, name);
   const column = source.columns.find((one) => one.name === name);
   if (column === undefined) return declaredByValue(value);
   const { native } = column;
@@ -166,6 +166,11 @@ function declaredType(name: string, rows: readonly Row[], source: SourceColumns,
     if (NATIVE.test(native) && affinityOf(native) === affinityOf(declaredFor(column.type))) return native;
   }
   return declaredFor(column.type);
+}
+
+/** The first value that a row has in this column. Not every row has it: then a name like `constructor` would find an object's own. */
+function firstValue(rows: readonly Row[], name: string): Json | undefined {
+  return rows.find((row) => Object.hasOwn(row, name) && row[name] !== null)?.[name];
 }
 
 function declaredByValue(value: Json | undefined): string {
