@@ -178,7 +178,8 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
         );
         return null;
       }
-      drop(`its rows cannot be read: ${messageOf(thrown)}`, todo);
+      const mend = code === '42501' ? '; `sluice check` names the statement that lets the role read them' : '';
+      drop(`its rows cannot be read: ${messageOf(thrown)}${mend}`, todo);
       return null;
     }
   }
