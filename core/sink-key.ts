@@ -50,7 +50,7 @@ function keyFromRow(batch: EventBatch, i: number, columns: readonly string[], ro
   const sourceKey = batch.key(i);
   const key: Record<string, Json> = {};
   for (const column of columns) {
-    const value = row?.[column] ?? (batch.op(i) === 'd' ? sourceKey?.[column] : undefined);
+    const value = own(row, column) ?? (batch.op(i) === 'd' ? own(sourceKey, column) : undefined);
     if (value === undefined || value === null) {
       const of = batch.op(i) === 'd' ? 'the deleted row (check the replica identity of its table)' : 'the row';
       return keyError(`the sink's key column "${column}" is missing in ${of}`);
@@ -58,11 +58,16 @@ function keyFromRow(batch: EventBatch, i: number, columns: readonly string[], ro
     key[column] = value;
   }
   const before = batch.op(i) === 'u' ? parseRow(batch.before(i), batch.id(i)) : null;
-  if (before !== null && columns.every((column) => before[column] !== undefined)) {
+  if (before !== null && columns.every((column) => Object.hasOwn(before, column))) {
     const old = Object.fromEntries(columns.map((column) => [column, before[column]!]));
     if (canonical(old) !== canonical(key)) return { key, oldKey: old };
   }
   return { key, oldKey: null };
+}
+
+/** A key column may be named like what every object has: `constructor`. */
+function own(row: Row | null, column: string): Json | undefined {
+  return row !== null && Object.hasOwn(row, column) ? row[column] : undefined;
 }
 
 function parseImage(batch: EventBatch, i: number): Row | null {
@@ -76,7 +81,7 @@ function isColumns(spec: KeySpec): spec is readonly string[] {
 function renamed(key: Row, spec: Readonly<Record<string, string>>): Row {
   const out: Record<string, Json> = {};
   for (const [target, source] of Object.entries(spec)) {
-    const value = key[source];
+    const value = own(key, source);
     if (value !== undefined) out[target] = value;
   }
   return out;

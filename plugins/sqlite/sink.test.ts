@@ -218,6 +218,13 @@ test('tables and columns may be named like what every object has', async () => {
   expect(await dump(db, 'constructor', 'id')).toEqual(['i:1 n n n', 'i:2 t:a i:3 t:b']);
 });
 
+test('a row without the column `constructor` has no key where that is the key', async () => {
+  const sink = at.sink({ key: ['constructor'] });
+  const rows = [{ id: 1 }, { id: 2, constructor: 'a' }].map((after) => ({ op: 'c', after }) as const);
+  expect(statuses(await sink.write(batch(rows), never))).toBe('reject ok');
+  expect(await dump(db, 'o')).toEqual(['t:a i:2']);
+});
+
 describe('a row that does not fit', () => {
   test('is rejected alone, its later events are held, and the message has no value in it', async () => {
     await db.exec(`CREATE TABLE o (id INTEGER PRIMARY KEY, n TEXT NOT NULL, CHECK (length(n) < 20))`);
