@@ -272,8 +272,9 @@ describe('a snapshot', () => {
       if (ids.length === 2 * rows) abort.abort();
     }
     expect(new Set(ids).size).toBe(2 * rows);
-    await expect(source.control!({ number: 1, type: 'snapshot', table: 'p' })).rejects.toMatchObject({
-      code: 'E_REQUEST_FAILED',
+    // it has ended: whoever asks does so again when it reads
+    await expect(source.control!({ number: 1, type: 'snapshot', table: 'o' })).rejects.toMatchObject({
+      code: 'E_SOURCE_READ',
     });
   });
 

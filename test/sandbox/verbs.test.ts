@@ -1,7 +1,7 @@
 // What `sluice check` and `sluice status` say of the sandbox: the canaries and measures as they are here, what the system does not
 // offer, and nothing where no user code runs.
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readProof } from '../../sandbox/index.ts';
 import { fileToFile, ndjson, numbered, pipeline } from '../faults/pipeline.ts';
@@ -33,6 +33,7 @@ const shownOf = (stdout: string): SandboxShown | null =>
 
 test('check proves the sandbox, and status shows what it found', async () => {
   await using p = await pipeline(withCode, input);
+  rmSync(p.path('.sluice/state.db.sandbox.json')); // what all tests know already
   expect(shownOf((await p.sluice(['status', 'sluice.json', '--json'])).stdout)).toBeNull();
 
   const checked = await p.sluice(['check', 'sluice.json', '--json']);
