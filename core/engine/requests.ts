@@ -6,6 +6,7 @@ import { type SluiceError, toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
+import { answerRequest } from './answer.ts';
 import type { Chain } from './chain.ts';
 import { Interrupted, RequestWaits, SessionLost, StreamFailed } from './ends.ts';
 import { type Opening, openChain } from './open.ts';
@@ -64,7 +65,7 @@ export async function carryOut(request: StoredRequest, to: RunningParts): Promis
       return;
     }
   }
-  await answer(to, request.number, 'done', result);
+  await answerRequest(to.parts.store, request.number, 'done', result);
   if (moved !== null) throw moved;
 }
 
@@ -75,13 +76,7 @@ export async function refuse(number: number, error: SluiceError, to: RunningPart
     `a request failed: ${error.message}`,
   );
   await to.writer.commit({ request: number, replay: true });
-  await answer(to, number, 'failed', error.toJSON() as unknown as Json);
-}
-
-async function answer(to: RunningParts, number: number, status: 'done' | 'failed', result: Json): Promise<void> {
-  await to.parts.store.updateRequest(number, status, result).catch((thrown: unknown) => {
-    throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
-  });
+  await answerRequest(to.parts.store, number, 'failed', error.toJSON() as unknown as Json);
 }
 
 function isOfTheStream(thrown: unknown): boolean {

@@ -96,7 +96,7 @@ async function readAll(
       const work: Work = {
         input: batch,
         position: item.open === true ? undefined : item.position,
-        news: item.open === true ? {} : item,
+        news: newsOf(item),
         bytes,
         transformed: applyChain(parts.chain, batch, ended),
         ready: false,
@@ -217,7 +217,7 @@ async function writeAll(parts: SessionParts, queue: WorkQueue<Work>, room: ByteR
 async function commit(parts: SessionParts, works: readonly Work[], position: Json, ts: number): Promise<void> {
   const { writer, tables } = parts;
   const events = writer.uncommitted;
-  const said: SourceNews = Object.assign({}, ...works.map(({ news }) => newsOf(news)));
+  const said: SourceNews = Object.assign({}, ...works.map(({ news }) => news));
   const request = tables.covers(said, writer.checkpoint.request);
   const moved = JSON.stringify(position) !== JSON.stringify(writer.checkpoint.position);
   if (events === 0 && !moved && request === undefined) return;
@@ -231,7 +231,9 @@ async function commit(parts: SessionParts, works: readonly Work[], position: Jso
   if (request !== undefined) await tables.answer(request);
 }
 
-function newsOf({ taken, parked }: SourceNews): SourceNews {
+/** What stands in items with a position only. */
+function newsOf({ open, taken, parked }: SourceItem<Json>): SourceNews {
+  if (open === true) return {};
   return { ...(taken === undefined ? {} : { taken }), ...(parked === undefined ? {} : { parked }) };
 }
 

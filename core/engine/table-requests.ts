@@ -6,7 +6,7 @@ import type { Parked } from '../checkpoint.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { Source, SourceNews, SourceRequest } from '../plugin.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
-import { SessionLost } from './ends.ts';
+import { answerRequest } from './answer.ts';
 
 export interface TableRequests {
   /** The number of the request that the source has and has not taken yet, else 0. */
@@ -78,9 +78,7 @@ export function tableRequests({ source, store, parked, parkedTable, resumedTable
     },
     async answer(number) {
       if (given <= number) given = 0;
-      await store.updateRequest(number, 'done', null).catch((thrown: unknown) => {
-        throw new SessionLost(toSluiceError(thrown, 'E_STATE_WRITE'));
-      });
+      await answerRequest(store, number, 'done', null);
     },
   };
 }

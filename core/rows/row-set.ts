@@ -4,6 +4,7 @@
 import { valueOfCell } from '../cells.ts';
 import type { ColumnType } from '../event.ts';
 import type { Json, Row } from '../values.ts';
+import type { Step } from './steps.ts';
 
 export interface RowSet {
   readonly names: readonly string[];
@@ -50,4 +51,18 @@ export function cellSet(
 /** What a cell is in JSON. */
 export function cellValue(type: ColumnType, text: string | null): Json {
   return text === null ? null : valueOfCell(type, text);
+}
+
+/** The rows of steps in their order, each run of the same columns together. */
+export function rowRuns(steps: readonly Step[]): RowSet[] {
+  const groups: { names: string[]; text: string; rows: Row[]; partial: boolean }[] = [];
+  for (const { row, partial } of steps) {
+    if (row === null) continue;
+    const names = Object.keys(row);
+    const text = names.join('\u0000');
+    const last = groups.at(-1);
+    if (last?.text === text) last.rows.push(row);
+    else groups.push({ names, text, rows: [row], partial });
+  }
+  return groups.map(({ names, rows, partial }) => rowSet(names, rows, partial));
 }

@@ -7,15 +7,17 @@ import {
   type EventBatch,
   effectsOf,
   isRow,
+  noColumn,
+  noTable,
   type Row,
   type RowSet,
   type RowTarget,
-  rowSet,
+  rowRuns,
   type Step,
   type TableSetting,
 } from 'sluice/sdk';
 import { copyRows, LEAST_ROWS } from './sink-copy.ts';
-import { addColumns, addKey, createTarget, type MakeSettings, noColumn, noTable, widenColumns } from './sink-make.ts';
+import { addColumns, addKey, createTarget, type MakeSettings, widenColumns } from './sink-make.ts';
 import type { Session } from './sink-session.ts';
 import { append, deleteKeys, deleteMatch, move, type Place, truncate, updateMatch, upsert } from './sink-statements.ts';
 import { readTarget, type SourceColumns, type Target } from './sink-target.ts';
@@ -47,7 +49,7 @@ export async function applyTogether(run: Scope, table: string, steps: readonly S
   }
   const key = first!.key === null ? [] : Object.keys(first!.key);
   const keyed = first!.act === 'put' || first!.act === 'delete';
-  const { deletes, puts }: Effects = keyed ? effectsOf(steps) : { deletes: [], puts: runsOf(steps) };
+  const { deletes, puts }: Effects = keyed ? effectsOf(steps) : { deletes: [], puts: rowRuns(steps) };
   const target = await ready(run, table, puts, key, source);
   if (target === null) return; // nothing but deletes of a table that is not there
   const place = placeOf(run, target, source);
@@ -148,18 +150,4 @@ function sourceColumns(batch: EventBatch, i: number): SourceColumns {
     columns: batch.columns(batch.table(i)),
     native: () => (JSON.parse(batch.head(i)) as { source: { plugin: string } }).source.plugin === 'postgres',
   };
-}
-
-/** The rows of steps in their order, each run of the same columns together. */
-function runsOf(steps: readonly Step[]): RowSet[] {
-  const groups: { names: string[]; text: string; rows: Row[]; partial: boolean }[] = [];
-  for (const { row, partial } of steps) {
-    if (row === null) continue;
-    const names = Object.keys(row);
-    const text = names.join('\u0000');
-    const last = groups.at(-1);
-    if (last?.text === text) last.rows.push(row);
-    else groups.push({ names, text, rows: [row], partial });
-  }
-  return groups.map(({ names, rows, partial }) => rowSet(names, rows, partial));
 }

@@ -3,6 +3,7 @@
 // into dead letters. Codes: PostgreSQL's appendix A, "PostgreSQL Error Codes".
 
 import { codesOf, isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
+import { refusedConnection } from './refused-connection.ts';
 
 /** `row`: this row will never fit. `statement`: the table is not as it was known. */
 export type Fault = 'row' | 'statement' | 'absent';
@@ -128,20 +129,8 @@ export function sinkFault(thrown: unknown): SluiceError {
       cause: thrown,
     });
   }
-  if (codes.some((code) => /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) || /SSL|TLS/.test(message)) {
-    return sluiceError('E_SINK_CONNECT', {
-      message: `the connection cannot be encrypted as asked for: ${message}`,
-      fix: 'check `tls` and `tls_ca`, and the certificate of the server',
-      cause: thrown,
-    });
-  }
-  if (/password/.test(message) && /SASL|SCRAM/.test(message)) {
-    return sluiceError('E_SINK_CONNECT', {
-      message: 'the server asks for a password, and there is none',
-      fix: 'give one with `auth_id`',
-      cause: thrown,
-    });
-  }
+  const refused = refusedConnection('E_SINK_CONNECT', thrown);
+  if (refused !== null) return refused;
   if (stateOf(thrown) === '42501') {
     return sluiceError('E_SINK_WRITE', {
       message: `the role lacks a right: ${message}`,

@@ -3,15 +3,7 @@
 // Guarantee: a table is only ever made or widened, never narrowed, and nothing is dropped; what the settings forbid is a clear
 // rejection of the event, never a value that is silently left out.
 
-import {
-  brokenText,
-  type Column,
-  type ColumnType,
-  type Json,
-  type Row,
-  type SluiceError,
-  sluiceError,
-} from 'sluice/sdk';
+import { brokenText, type Column, type ColumnType, type Json, noUniqueKey, type Row, sluiceError } from 'sluice/sdk';
 import { quoted } from './connection.ts';
 import { faultOf, stateOf } from './sink-faults.ts';
 import type { Session } from './sink-session.ts';
@@ -177,26 +169,4 @@ function isOfKind(kind: ColumnType, value: Json): boolean {
     default:
       return typeof value === 'string';
   }
-}
-
-export function noTable(table: string): SluiceError {
-  return sluiceError('E_SINK_REJECT', {
-    message: `there is no table "${table}", and \`auto_create\` is off`,
-    fix: 'make the table, or set `auto_create: true`',
-  });
-}
-
-export function noColumn(table: string, column: string): SluiceError {
-  return sluiceError('E_SINK_REJECT', {
-    message: `table "${table}" has no column "${column}" that can be written`,
-    fix: 'add the column, set `auto_evolve: true`, or drop it from the row in a transform',
-  });
-}
-
-export function noUniqueKey(table: string, columns: readonly string[], more = ''): SluiceError {
-  return sluiceError('E_SINK_WRITE', {
-    message: `table "${table}" has no primary key or unique index on (${columns.join(', ')}), which the sink writes by${more}`,
-    fix: 'make one, or set `key` to the columns that the table has one on',
-    permanent: true,
-  });
 }

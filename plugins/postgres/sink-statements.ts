@@ -3,10 +3,9 @@
 // byte by byte, is not written again (DELIVERY.md, section 2.8); only the columns that a row has are updated. Everything runs in
 // the caller's transaction.
 
-import { type ColumnType, type Row, type RowSet, rowSet } from 'sluice/sdk';
+import { type ColumnType, noColumn, noUniqueKey, type Row, type RowSet, rowSet } from 'sluice/sdk';
 import { quoted } from './connection.ts';
 import { type Bound, bind, bindCell, textArray, UNFIT, unfitValue } from './sink-binds.ts';
-import { noColumn, noUniqueKey } from './sink-make.ts';
 import type { Session } from './sink-session.ts';
 import type { SourceColumns, Target } from './sink-target.ts';
 import type { TargetColumn } from './sink-types.ts';

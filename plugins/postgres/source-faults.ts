@@ -2,7 +2,8 @@
 // Guarantee: what may pass by itself (a server that starts, a password that is being changed) is waited for; what does not (a slot
 // that is gone, a publication that is) ends the stream, because waiting would only let the log grow. No message holds a value.
 
-import { codesOf, isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
+import { isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
+import { refusedConnection } from './refused-connection.ts';
 
 const FRESH =
   'run `sluice checkpoint clear` for this stream: it makes what is missing, reads all rows again, and removes at the sinks what is gone';
@@ -53,21 +54,8 @@ export function sourceFault(thrown: unknown, slot = '…'): SluiceError {
       cause: thrown,
     });
   }
-  const codes = codesOf(thrown);
-  if (codes.some((one) => /^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(one)) || /SSL|TLS/.test(message)) {
-    return sluiceError('E_SOURCE_CONNECT', {
-      message: `the connection cannot be encrypted as asked for: ${message}`,
-      fix: 'check `tls` and `tls_ca`, and the certificate of the server',
-      cause: thrown,
-    });
-  }
-  if (/password/.test(message) && /SASL|SCRAM/.test(message)) {
-    return sluiceError('E_SOURCE_CONNECT', {
-      message: 'the server asks for a password, and there is none',
-      fix: 'give one with `auth_id`',
-      cause: thrown,
-    });
-  }
+  const refused = refusedConnection('E_SOURCE_CONNECT', thrown);
+  if (refused !== null) return refused;
   if (code === '55006') return slotActive(thrown);
   if (
     code === '55000' &&

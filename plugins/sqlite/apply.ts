@@ -7,10 +7,12 @@ import {
   type EventBatch,
   effectsOf,
   isRow,
+  noColumn,
+  noTable,
   type Row,
   type RowSet,
   type RowTarget,
-  rowSet,
+  rowRuns,
   type Step,
   type TableSetting,
 } from 'sluice/sdk';
@@ -30,8 +32,6 @@ import {
   addColumns,
   addKey,
   createTarget,
-  noColumn,
-  noTable,
   readTarget,
   type SourceColumns,
   type Target,
@@ -69,7 +69,7 @@ export async function applyTogether(run: Scope, table: string, steps: readonly S
   }
   const key = first!.key === null ? [] : Object.keys(first!.key);
   const keyed = first!.act === 'put' || first!.act === 'delete';
-  const { deletes, puts }: Effects = keyed ? effectsOf(steps) : { deletes: [], puts: runsOf(steps) };
+  const { deletes, puts }: Effects = keyed ? effectsOf(steps) : { deletes: [], puts: rowRuns(steps) };
   const target = await ready(run, table, puts, key, source);
   if (target === null) return; // nothing but deletes of a table that is not there
   const place: Place = { db, target, source };
@@ -156,18 +156,4 @@ function sourceColumns(batch: EventBatch, i: number): SourceColumns {
     columns: batch.columns(batch.table(i)),
     native: () => (JSON.parse(batch.head(i)) as { source: { plugin: string } }).source.plugin === 'sqlite',
   };
-}
-
-/** The rows of steps in their order, each run of the same columns together. */
-function runsOf(steps: readonly Step[]): RowSet[] {
-  const groups: { names: string[]; text: string; rows: Row[]; partial: boolean }[] = [];
-  for (const { row, partial } of steps) {
-    if (row === null) continue;
-    const names = Object.keys(row);
-    const text = names.join('\u0000');
-    const last = groups.at(-1);
-    if (last?.text === text) last.rows.push(row);
-    else groups.push({ names, text, rows: [row], partial });
-  }
-  return groups.map(({ names, rows, partial }) => rowSet(names, rows, partial));
 }

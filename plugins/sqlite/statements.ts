@@ -3,11 +3,12 @@
 // are updated; no statement has more variables than SQLite takes. Everything runs in the caller's transaction.
 
 import type { Row, RowSet } from 'sluice/sdk';
+import { noColumn, noUniqueKey } from 'sluice/sdk';
 import { type Bind, bind, bindCell, unfitValue } from './binds.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
 import { nameList } from './tables.ts';
-import { noColumn, noUniqueKey, type SourceColumns, type Target } from './target.ts';
+import type { SourceColumns, Target } from './target.ts';
 
 const MAX_ROWS = 200;
 const MAX_VARIABLES = 32_766;
