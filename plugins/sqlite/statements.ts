@@ -2,8 +2,7 @@
 // Guarantees: a row that is there and equal is not written again (DELIVERY.md, section 2.8); only the columns that a row has
 // are updated; no statement has more variables than SQLite takes. Everything runs in the caller's transaction.
 
-import type { Row, RowSet } from 'sluice/sdk';
-import { noColumn, noUniqueKey } from 'sluice/sdk';
+import { noColumn, noUniqueKey, type Row, type RowSet } from 'sluice/sdk';
 import { type Bind, bind, bindCell, unfitValue } from './binds.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
