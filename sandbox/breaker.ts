@@ -2,7 +2,7 @@
 // death costs a process or an isolate, and with it the time of everybody who shares them.
 // Guarantee: an event that is run again alone, to see whether a death was its doing, counts once and not twice.
 
-import type { LossReason } from './protocol.ts';
+import type { EndReason } from './protocol.ts';
 
 const WINDOW = 60_000; // ms
 
@@ -15,7 +15,7 @@ export interface Parked {
 export interface Breaker {
   readonly parked: Parked | null;
   /** An isolate died while it ran events that are not yet known to be at fault. True: this death opened the breaker. */
-  died(why: LossReason): boolean;
+  died(why: EndReason): boolean;
   /** Opens it again after a restart. */
   park(parked: Parked): void;
   resume(): void;
@@ -23,7 +23,7 @@ export interface Breaker {
 
 /** `most`: how many deaths in a minute are borne (limits.deaths). `now`: ms since 1970. */
 export function createBreaker(most: number, now: () => number = Date.now): Breaker {
-  const deaths: { readonly at: number; readonly why: LossReason }[] = [];
+  const deaths: { readonly at: number; readonly why: EndReason }[] = [];
   let parked: Parked | null = null;
   return {
     get parked() {
@@ -35,7 +35,7 @@ export function createBreaker(most: number, now: () => number = Date.now): Break
       deaths.push({ at, why });
       while (deaths[0]!.at <= at - WINDOW) deaths.shift();
       if (deaths.length <= most) return false;
-      const causes = (['memory', 'timeout', 'crash'] as const).flatMap((cause) => {
+      const causes = (['memory', 'timeout', 'crash', 'killed'] as const).flatMap((cause) => {
         const count = deaths.filter((death) => death.why === cause).length;
         return count === 0 ? [] : [`${cause} ${count}`];
       });

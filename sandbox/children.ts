@@ -3,7 +3,7 @@
 // Guarantee: onEnd is called once for each child, when it is in no list any more.
 
 import { type Again, type SandboxProcess, startProcess } from './process.ts';
-import type { ChildRights, FromChild, LossReason, Wear } from './protocol.ts';
+import type { ChildRights, EndReason, FromChild, Wear } from './protocol.ts';
 import type { Entry, Loading, Sent } from './work.ts';
 
 /** Slices at one child at a time, so that it never waits for the next. */
@@ -61,7 +61,7 @@ export interface ChildrenOptions {
 export interface ChildrenEvents {
   onReady(process: SandboxProcess, rights: ChildRights): void;
   onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' | 'text' }>): void;
-  onEnd(child: Child, why: LossReason, detail: string, again: Again): void;
+  onEnd(child: Child, why: EndReason, detail: string, again: Again): void;
 }
 
 export interface Children {
@@ -138,7 +138,7 @@ export function createChildren(
     return child;
   }
 
-  function gone(child: Child, why: LossReason, detail: string, again: Again): void {
+  function gone(child: Child, why: EndReason, detail: string, again: Again): void {
     child.dead = true;
     if (child === spare) {
       spare = undefined;

@@ -2,7 +2,7 @@
 // log: the first end is said at once, those of the second that follows in one line at its end.
 // Guarantee: at most one line a second, and the counts of the lines add up.
 
-import type { LossReason } from './protocol.ts';
+import type { EndReason } from './protocol.ts';
 import type { Entry } from './work.ts';
 
 const SECOND = 1000; // ms
@@ -10,7 +10,7 @@ const NAMELESS = 'a transform'; // programs that only the sandbox itself runs ha
 
 export interface Endings {
   /** A child ended while this program ran in it, or was loaded. */
-  add(entry: Entry, why: LossReason): void;
+  add(entry: Entry, why: EndReason): void;
   /** Says what is not said yet. */
   flush(): void;
 }

@@ -20,7 +20,7 @@ import {
   type Slice,
 } from './index.ts';
 import type { Again, SandboxProcess } from './process.ts';
-import type { ChildRights, FromChild, LossReason, Needs } from './protocol.ts';
+import type { ChildRights, EndReason, FromChild, Needs } from './protocol.ts';
 import { type Entry, type Job, type Loading, labelOf, parkedAnswer, type Sent, type Work } from './work.ts';
 
 /** What only the sandbox itself and its tests set. */
@@ -33,6 +33,9 @@ export interface PoolOptions extends SandboxOptions {
   /** A child is there, and this is what it may do. */
   readonly onReady?: (process: SandboxProcess, rights: ChildRights) => void;
 }
+
+/** Ends of a child by somebody else's SIGKILL that an event is not blamed for: the next may be the system's, for its memory. */
+const KILLS_BORNE = 3;
 
 const AGAIN = {
   once_more: 'a sandbox child ended before it was ready, and is started once more',
@@ -193,11 +196,15 @@ export function createPool(options: PoolOptions): Sandbox {
   }
 
   // Events [work.from, work.to) are not answered, and one of them (`at`, where it is known) ended its isolate.
-  function lost(work: Work, at: number | null, why: LossReason): void {
-    const { job, from, to } = work;
+  function lost(work: Work, at: number | null, why: EndReason): void {
+    const { job, from, to, killed = 0 } = work;
     if (job.over || from >= to) return;
+    if (work.alone && why === 'killed' && killed < KILLS_BORNE) {
+      waiting.unshift({ ...work, killed: killed + 1 });
+      return;
+    }
     if (work.alone) {
-      job.collector.answers[from] = refused({ why });
+      job.collector.answers[from] = refused({ why: why === 'killed' ? 'crash' : why });
       job.left--;
       return;
     }
@@ -220,7 +227,7 @@ export function createPool(options: PoolOptions): Sandbox {
     }
   }
 
-  function onEnd(child: Child, why: LossReason, detail: string, again: Again): void {
+  function onEnd(child: Child, why: EndReason, detail: string, again: Again): void {
     if (again !== null && !children.ended) options.log?.warn({ detail }, AGAIN[again]);
     const loading = loadingNow(child);
     const loads = [...child.loading.values()];

@@ -7,7 +7,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ENVIRONMENT, howToLaunch, type Launch, launchFailed, launchWorked } from './launch.ts';
-import { type ChildRights, type FromChild, type LossReason, lineReader, type ToChild } from './protocol.ts';
+import {
+  type ChildRights,
+  type EndReason,
+  type FromChild,
+  type LossReason,
+  lineReader,
+  type ToChild,
+} from './protocol.ts';
 import { openSlots, type Slot } from './slots.ts';
 
 const STDERR_KEPT = 4096;
@@ -48,7 +55,7 @@ export type Again = ReturnType<typeof launchFailed>;
 export interface ProcessEvents {
   onReady(rights: ChildRights): void;
   onMessage(message: Exclude<FromChild, { t: 'ready' | 'text' }>): void;
-  onEnd(why: LossReason, detail: string, again: Again): void;
+  onEnd(why: EndReason, detail: string, again: Again): void;
 }
 
 export interface ProcessOptions {
@@ -74,20 +81,20 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
   let stderr = '';
   let held: string[] = [];
   let heldSize = 0;
-  const end = (detail: string, byItself: boolean): void => {
+  const end = (detail: string, byItself: boolean, killed = false): void => {
     if (ended) return;
     ended = true;
     for (const slot of slots) slot.close();
     rmSync(cwd, { recursive: true, force: true });
     const memory = /out of memory|heap limit|allocation fail/i.test(stderr);
     const again = byItself && !ready && cause === null ? launchFailed(launch) : null;
-    events.onEnd(cause ?? (memory ? 'memory' : 'crash'), detail, again);
+    events.onEnd(cause ?? (memory ? 'memory' : killed ? 'killed' : 'crash'), detail, again);
     gone.resolve();
   };
   child.on('error', (error) => end(error.message, true));
   // 'close', not 'exit': what it still said before its end counts
   child.on('close', (code, signal) => {
-    end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500), code !== null);
+    end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500), code !== null, signal === 'SIGKILL');
   });
   child.stdin!.on('error', () => {}); // it is gone; 'close' tells
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {

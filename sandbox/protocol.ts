@@ -77,6 +77,9 @@ export interface Needs {
 /** Why a run ended before its end. `at`: the event that was running, or -1 when that is not known. */
 export type LossReason = 'timeout' | 'memory' | 'crash';
 
+/** What ended a child. `killed`: by a SIGKILL that is not ours, as an operator or the system gives when memory runs out. */
+export type EndReason = LossReason | 'killed';
+
 export type FromChild =
   | { readonly t: 'ready'; readonly rights: ChildRights }
   /** A piece of the answers of the next part. */

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { until } from '../test/cli.ts';
 import { createSandbox, isRefused, LoadFailure } from './index.ts';
 import { nodeArgs, numbers, type ProgramParts, program as programWith, slice } from './test-program.ts';
 
@@ -109,6 +110,32 @@ describe('processes', () => {
     }
     for (const { answers } of await Promise.all(runs)) expect(answers).toEqual(numbers(300));
     expect(killed.size).toBeGreaterThan(0);
+  });
+
+  test('an event is not blamed for kills from outside while it runs alone, until they do not end', async () => {
+    await using sandbox = createSandbox({ children: 1 });
+    const loaded = await sandbox.load(
+      program('for (let i = 0; i < 5e8; i++); return main', { limits: { timeout: 10_000 } }),
+    );
+    const killed = new Set<number>();
+    const killNext = async (): Promise<void> => {
+      const pid = await until('a child that was not killed yet', () =>
+        sandbox.processes().find((one) => !killed.has(one)),
+      );
+      killed.add(pid);
+      process.kill(pid, 'SIGKILL');
+    };
+    const spared = loaded.run(slice(1));
+    for (let kills = 0; kills < 3; kills++) await killNext();
+    expect((await spared).answers).toEqual(['0']);
+
+    let over = false;
+    const blamed = loaded.run(slice(1)).finally(() => {
+      over = true;
+    });
+    while (!over) await Promise.race([killNext(), blamed]);
+    expect((await blamed).answers).toMatchObject([{ why: 'crash' }]);
+    expect(killed.size).toBeLessThan(15);
   });
 
   test('work is shared by as many children as there are', async () => {

@@ -44,6 +44,8 @@ export interface Job {
 /** A run of a job's events on its way to a child. */
 export interface Work extends Range {
   readonly job: Job;
+  /** How often its child was killed by somebody else while it ran alone. */
+  readonly killed?: number;
 }
 
 /** A run that a child has. */

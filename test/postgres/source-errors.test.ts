@@ -75,6 +75,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('a slot that another reader holds is waited for, and free again it goes on', async () => {
     const { position } = await first();
+    await slotIsFree();
     let after = position;
     {
       await using other = startReading(at.source(), position);
