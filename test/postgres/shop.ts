@@ -103,7 +103,7 @@ const AS_TEXT = {
 
 export async function postgresRows(db: PostgresDatabase): Promise<string[]> {
   const rows: string[] = [];
-  for (const sql of AS_TEXT.postgres) rows.push(...(await db.query<{ row: string }>(sql)).map(({ row }) => row));
+  for (const sql of AS_TEXT.postgres) for (const { row } of await db.query<{ row: string }>(sql)) rows.push(row);
   return rows.toSorted();
 }
 
