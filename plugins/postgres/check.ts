@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import type { CheckResult, Context } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { addressOf, close, quoted, rowsOf } from './connection.ts';
-import { type Published, publishAll, readPublication, sqlName } from './publication.ts';
+import { type Published, publishAll, publishViaRoot, readPublication, sqlName } from './publication.ts';
 import { type SqlFacts, serverFault, sqlFacts } from './server.ts';
 import { readSlot, slotFault } from './slot.ts';
 import { sourceFault } from './source-faults.ts';
@@ -123,6 +123,13 @@ async function publication(
   const fit = tables.filter(({ unfit }) => unfit === null);
   if (found?.whole === false) {
     return bad('publication', 'it leaves out some kinds of changes', publishAll(name));
+  }
+  if (found?.viaRoot === false && fit.some(({ partitioned }) => partitioned)) {
+    return bad(
+      'publication',
+      'it gives the changes of partitioned tables under the names of their partitions',
+      publishViaRoot(name),
+    );
   }
   const missing = found === null ? fit : fit.filter(({ table }) => !found.tables.has(table));
   if (found !== null && missing.length === 0) return ok('publication', 'it is there, and has all tables');

@@ -94,6 +94,14 @@ export const sourceConfig = {
         '`initial` reads the rows that are there, as events with op `r`, then their changes; `never` only what changes from now ' +
         'on; `only` ends after the rows, and leaves nothing at the server.',
     },
+    partition_changes: {
+      type: 'string',
+      enum: ['snapshot', 'log'],
+      default: 'snapshot',
+      description:
+        'When a partition with rows is attached, or one is detached, dropped or truncated: `snapshot` reads the whole table again, ' +
+        'so that the sinks have what the source has; `log` only says so.',
+    },
     jsonb: {
       type: 'string',
       enum: ['nested', 'text'],

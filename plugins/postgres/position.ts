@@ -32,6 +32,8 @@ export type PostgresPosition = {
   readonly within?: { readonly lsn: string; readonly given: number };
   /** The tables that were read, or are on their way, with their oids and the fingerprints of their columns (empty: not known yet). A missing one is new. */
   readonly tables: { readonly [table: string]: string };
+  /** Of partitioned tables: their partitions (partitions.ts). */
+  readonly partitions?: { readonly [table: string]: string };
   /** Where reading began: part of the ids of snapshot rows, so that those of a new beginning are others. */
   readonly origin: string;
   /** How many snapshots there were. */
@@ -62,6 +64,7 @@ export function toPosition(saved: Json): PostgresPosition {
     (p['within'] === undefined || isWithin(p['within'])) &&
     isRow(p['tables']) &&
     Object.values(p['tables']).every(isText) &&
+    (p['partitions'] === undefined || (isRow(p['partitions']) && Object.values(p['partitions']).every(isText))) &&
     isLsn(p['origin']) &&
     isCount(p['snapshots']) &&
     (p['todo'] === undefined || isListOf(p['todo'], isTodo)) &&

@@ -16,6 +16,8 @@ export interface Progress {
   /** Of an open transaction: where it commits, and how many of its changes were given. */
   within: { readonly lsn: bigint; readonly given: number } | null;
   tables: Readonly<Record<string, string>>;
+  /** The partitions of partitioned tables, as partitions.ts writes them. */
+  partitions: Readonly<Record<string, string>>;
   snapshots: number;
   todo: readonly TodoTable[];
   since: number;
@@ -23,8 +25,21 @@ export interface Progress {
 }
 
 export function position(progress: Progress): PostgresPosition {
-  const { server, database, timeline, publication, origin, lsn, within, tables, snapshots, todo, since, parked } =
-    progress;
+  const {
+    server,
+    database,
+    timeline,
+    publication,
+    origin,
+    lsn,
+    within,
+    tables,
+    partitions,
+    snapshots,
+    todo,
+    since,
+    parked,
+  } = progress;
   return {
     server,
     database,
@@ -33,6 +48,7 @@ export function position(progress: Progress): PostgresPosition {
     lsn: lsnText(lsn),
     ...(within === null ? {} : { within: { lsn: lsnText(within.lsn), given: within.given } }),
     tables,
+    ...(Object.keys(partitions).length > 0 ? { partitions } : {}),
     origin,
     snapshots,
     ...(todo.length > 0 ? { todo, since } : {}),
@@ -52,6 +68,7 @@ export function progressFrom(
     lsn: lsnOf(saved.lsn),
     within: within === undefined ? null : { lsn: lsnOf(within.lsn), given: within.given },
     tables: saved.tables,
+    partitions: saved.partitions ?? {},
     snapshots: saved.snapshots,
     todo: saved.todo ?? [],
     since: saved.since ?? Date.now(),

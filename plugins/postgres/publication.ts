@@ -11,6 +11,8 @@ export interface Published {
   readonly oid: number;
   /** It gives inserts, updates, deletes and truncates. */
   readonly whole: boolean;
+  /** Changes of partitions come under the name of their partitioned table. */
+  readonly viaRoot: boolean;
   /** By `schema.table`. */
   readonly tables: ReadonlyMap<string, PublishedTable>;
 }
@@ -58,7 +60,7 @@ export async function ensurePublication(
     found = (await readPublication(client, wish))!;
   }
   const published = found;
-  checkWhole(published, name);
+  checkWhole(published, name, tables);
   const missing = tables.filter(({ table }) => !published.tables.has(table));
   if (missing.length === 0) return published;
   if (!create) {
@@ -76,7 +78,15 @@ export async function ensurePublication(
  * A kind of changes that is not published is lost without a word, and what the log holds of it cannot be had afterwards.
  * @throws SluiceError E_SOURCE_PUBLICATION
  */
-export function checkWhole({ whole }: Published, name: string): void {
+export function checkWhole({ whole, viaRoot }: Published, name: string, tables: readonly Table[]): void {
+  const split = viaRoot ? [] : tables.filter(({ partitioned }) => partitioned);
+  if (split.length > 0) {
+    throw sluiceError('E_SOURCE_PUBLICATION', {
+      message: `the publication gives the changes of ${split.map(({ table }) => table).join(', ')} under the names of its partitions`,
+      fix: `run \`${publishViaRoot(name)}\` at the source, start the stream, and \`sluice snapshot\`: it reads the rows again, with what was lost`,
+      permanent: true,
+    });
+  }
   if (whole) return;
   throw sluiceError('E_SOURCE_PUBLICATION', {
     message: 'the publication leaves out some kinds of changes, which are lost',
@@ -89,13 +99,17 @@ export function publishAll(name: string): string {
   return `alter publication ${quoted(name)} set (publish = 'insert, update, delete, truncate')`;
 }
 
+export function publishViaRoot(name: string): string {
+  return `alter publication ${quoted(name)} set (publish_via_partition_root = true)`;
+}
+
 export async function readPublication(
   client: Client,
   { name, version }: Pick<PublicationWish, 'name' | 'version'>,
 ): Promise<Published | null> {
   const [row] = await rowsOf(
     client,
-    'select oid, pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = $1',
+    'select oid, pubinsert and pubupdate and pubdelete and pubtruncate, pubviaroot from pg_publication where pubname = $1',
     [name],
   );
   if (row === undefined) return null;
@@ -108,6 +122,7 @@ export async function readPublication(
   return {
     oid: Number(row[0]),
     whole: row[1] === 't',
+    viaRoot: row[2] === 't',
     tables: new Map(
       tables.map(([schema, table, columns, filter]) => [
         `${schema}.${table}`,

@@ -6,6 +6,7 @@ import type { Context } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { rowsOf } from './connection.ts';
 import { readLayout, readRelation } from './layout.ts';
+import { followPartitions, partitionsText, readPartitions } from './partitions.ts';
 import { addTodo, type Progress, park, unpark } from './progress.ts';
 import { checkWhole, ensurePublication, type Published, readPublication } from './publication.ts';
 import { namesOf, type Started } from './start.ts';
@@ -30,7 +31,7 @@ export async function refreshTables(scope: RefreshScope): Promise<boolean> {
   const now = await readTables(sql, config.tables ?? null, { missing: 'leave' });
   const { publication: name } = namesOf(config, context.stream);
   const published = await readPublication(sql, { name, ...started.facts });
-  if (published !== null) checkWhole(published, name);
+  if (published !== null) checkWhole(published, name, now);
   for (const { table, reason } of progress.parked) {
     if (reason === ABSENT && now.some((one) => one.table === table)) unpark(progress, table);
   }
@@ -54,7 +55,10 @@ export async function refreshTables(scope: RefreshScope): Promise<boolean> {
       if (config.snapshot !== 'never') addTodo(progress, [table.table]);
     }
   }
-  return lost.length > 0;
+  const kept = now.filter((table) => !lost.includes(table));
+  const { log } = context;
+  const found = await followPartitions({ sql, progress, config, log }, kept, await readPartitions(sql, kept));
+  return found || lost.length > 0;
 }
 
 /** Puts a table into the publication. Its rows can be read once the transactions that run now are over. */
@@ -68,6 +72,9 @@ export async function publishTable(table: Table, scope: RefreshScope): Promise<v
     const { fingerprint } = await readLayout(sql, relation, config.jsonb);
     progress.tables = { ...progress.tables, [table.table]: fingerprint };
   }
+  const [partitions] = (await readPartitions(sql, [table])).values();
+  if (partitions !== undefined)
+    progress.partitions = { ...progress.partitions, [table.table]: partitionsText(partitions) };
   // What transactions that run now do to the table may not come in the stream: the snapshot waits until they are over.
   const [[snapshot] = []] = await rowsOf(sql, 'select pg_current_snapshot()');
   for (const xid of visibilityOf(snapshot!).running) suspects.add(xid);

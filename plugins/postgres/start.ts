@@ -7,6 +7,7 @@ import type { SourceSettings } from './config.ts';
 import { type Address, connect } from './connection.ts';
 import { readLayout, readRelation } from './layout.ts';
 import { lsnOf, lsnText } from './lsn.ts';
+import { followPartitions, readPartitions } from './partitions.ts';
 import { type PostgresPosition, wrongPlace } from './position.ts';
 import { addTodo, type Progress, park, progressFrom } from './progress.ts';
 import { ensurePublication, type Published, readPublication } from './publication.ts';
@@ -76,6 +77,7 @@ export async function start(
   const missing = missingOf(wanted, all);
   if (missing.length > 0 && all.length === 0) throw noSuchTable(missing);
   const fit = all.filter(({ unfit }) => unfit === null);
+  const partitions = await readPartitions(sql, all); // before the slot: what is attached after this is seen later
   const published = streams ? await publish(sql, fit, config, context, names, facts, saved) : null;
   const follows = streams && published !== null;
   const slot = follows ? await openSlot(sql, replication, config, context, names, facts, saved) : null;
@@ -88,6 +90,7 @@ export async function start(
   progress.parked = progress.parked.filter(({ table, reason }) => reason !== ABSENT || absent.includes(table));
   const current = saved === null && slot?.made === true;
   await meetTables(sql, progress, all, absent, published, config, facts, current);
+  if (!context.tap) await followPartitions({ sql, progress, config, log: context.log }, all, partitions);
   const visible = visibilityOf(facts.snapshot);
   return {
     facts,
@@ -196,6 +199,9 @@ async function meetTables(
     if (relation !== null) tables[table] = (await readLayout(sql, relation, config.jsonb)).fingerprint;
   }
   progress.tables = tables;
+  progress.partitions = Object.fromEntries(
+    Object.entries(progress.partitions).filter(([table]) => known.has(table) && !fresh.includes(table)),
+  );
   progress.todo = progress.todo.filter(({ table }) => known.has(table));
   progress.parked = progress.parked.filter(({ table }) => known.has(table) || absent.includes(table));
   if (config.snapshot !== 'never') addTodo(progress, fresh);
@@ -225,6 +231,7 @@ function progressAt(lsn: bigint, here: Pick<Progress, 'server' | 'database' | 't
     lsn,
     within: null,
     tables: {},
+    partitions: {},
     snapshots: 0,
     todo: [],
     since: Date.now(),

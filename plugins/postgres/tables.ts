@@ -12,7 +12,7 @@ export interface Table {
   readonly table: string;
   /** A partitioned table: its partitions' changes come under its name. */
   readonly partitioned: boolean;
-  /** In bytes, with what is stored apart. */
+  /** In bytes, with what is stored apart, of all partitions together. */
   readonly size: number;
   /** About how many rows it has; negative: nobody has counted. */
   readonly rows: number;
@@ -33,8 +33,21 @@ export async function readTables(
 ): Promise<readonly Table[]> {
   const rows = await rowsOf(
     client,
-    `select c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_table_size(c.oid), c.reltuples::float8, c.relpersistence,
-       c.relispartition,
+    // asking for the size of a table waits for whoever has locked it: of such a one the catalog's own count is good enough
+    `with recursive locked as materialized (
+       select relation from pg_locks where mode = 'AccessExclusiveLock' and locktype = 'relation'
+         and database = (select oid from pg_database where datname = current_database())),
+     tree(root, oid) as (
+       select i.inhparent, i.inhrelid from pg_inherits i join pg_class p on p.oid = i.inhparent where p.relkind = 'p'
+       union all select tree.root, i.inhrelid from tree join pg_inherits i on i.inhparent = tree.oid),
+     sizes as materialized (
+       select c.oid, case when c.oid in (select relation from locked)
+         then (c.relpages + coalesce(t.relpages, 0))::bigint * current_setting('block_size')::int else pg_table_size(c.oid) end as size
+       from pg_class c left join pg_class t on t.oid = c.reltoastrelid where c.relkind = 'r' and c.relpersistence <> 't')
+     select c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
+       case c.relkind when 'p' then coalesce((select sum(size) from tree join sizes using (oid) where tree.root = c.oid), 0)
+         else (select size from sizes where sizes.oid = c.oid) end,
+       c.reltuples::float8, c.relpersistence, c.relispartition,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
        exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
