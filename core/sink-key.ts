@@ -38,7 +38,7 @@ export function sinkKey(
   if (op !== 'd') {
     const row = rowOf();
     for (const column of Object.keys(key)) {
-      if (row === null || canonical(row[column]) !== canonical(key[column])) {
+      if (row === null || canonical(own(row, column)) !== canonical(key[column])) {
         return keyError(`a transform changed or dropped the key column "${column}", and the sink has no \`key\``);
       }
     }
@@ -48,15 +48,16 @@ export function sinkKey(
 
 function keyFromRow(batch: EventBatch, i: number, columns: readonly string[], row: Row | null): SinkKey | SluiceError {
   const sourceKey = batch.key(i);
-  const key: Record<string, Json> = {};
+  const cells: [string, Json][] = [];
   for (const column of columns) {
     const value = own(row, column) ?? (batch.op(i) === 'd' ? own(sourceKey, column) : undefined);
     if (value === undefined || value === null) {
       const of = batch.op(i) === 'd' ? 'the deleted row (check the replica identity of its table)' : 'the row';
       return keyError(`the sink's key column "${column}" is missing in ${of}`);
     }
-    key[column] = value;
+    cells.push([column, value]);
   }
+  const key: Row = Object.fromEntries(cells); // also a column `__proto__`, which an assignment would not make
   const before = batch.op(i) === 'u' ? parseRow(batch.before(i), batch.id(i)) : null;
   if (before !== null && columns.every((column) => Object.hasOwn(before, column))) {
     const old = Object.fromEntries(columns.map((column) => [column, before[column]!]));
@@ -79,12 +80,12 @@ function isColumns(spec: KeySpec): spec is readonly string[] {
 }
 
 function renamed(key: Row, spec: Readonly<Record<string, string>>): Row {
-  const out: Record<string, Json> = {};
-  for (const [target, source] of Object.entries(spec)) {
-    const value = own(key, source);
-    if (value !== undefined) out[target] = value;
-  }
-  return out;
+  return Object.fromEntries(
+    Object.entries(spec).flatMap(([target, source]) => {
+      const value = own(key, source);
+      return value === undefined ? [] : [[target, value] as const];
+    }),
+  );
 }
 
 function mapped(key: Row | null, spec: Readonly<Record<string, string>>): Row | null {
