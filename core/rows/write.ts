@@ -27,6 +27,8 @@ export interface RowWriter {
    * known of the table was old, the same once more (the writer sees that this ends).
    */
   judge(thrown: unknown, table: string, alone: boolean): Verdict;
+  /** The error of an event that is rejected before it is tried: the writer knows of it from before. */
+  refused?(i: number): SluiceError | undefined;
   /** True when rows of this table refer to others, or others to them: then the order between tables is kept too. */
   linked?(table: string): Promise<boolean>;
 }
@@ -65,7 +67,8 @@ export async function writeRows(
   for (let i = 0; i < batch.length; i++) {
     if (i % 1000 === 0) signal.throwIfAborted();
     if (isHeld(run, i)) continue;
-    const step = readStep(batch, i, target.key);
+    const known = writer.refused?.(i);
+    const step = known === undefined ? readStep(batch, i, target.key) : { refused: known, holds: true };
     if ('refused' in step) {
       if (!step.holds) {
         run.results[i] = { status: 'reject', error: step.refused };

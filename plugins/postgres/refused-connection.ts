@@ -2,6 +2,11 @@
 
 import { codesOf, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
 
+/** What to do about a login that the server refuses. A secret is read once, at the start. */
+export const MEND_LOGIN =
+  'correct the role at the server, and the stream goes on by itself; or correct the authentication and start Sluice anew: ' +
+  'what `${env:…}` and `${file:…}` give is read when it starts';
+
 /** null: it is something else. */
 export function refusedConnection(code: 'E_SOURCE_CONNECT' | 'E_SINK_CONNECT', thrown: unknown): SluiceError | null {
   const message = messageOf(thrown);

@@ -35,16 +35,26 @@ const bad = (name: string, message: string, fix: string): CheckResult => ({ ok: 
 
 async function server(session: Session): Promise<CheckResult> {
   const { rows } = await session.query(
-    `select current_setting('server_version'), pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on'`,
+    `select current_setting('server_version'), pg_is_in_recovery(), s.setting, s.source, quote_ident(current_user), quote_ident(current_database())
+     from pg_settings s where s.name = 'default_transaction_read_only'`,
   );
-  const [version, readOnly] = rows[0]!;
-  return readOnly === 't'
+  const [version, standby, readOnly, from, role, database] = rows[0]!;
+  if (standby === 't') {
+    return bad('connect', 'the server takes no writes: it is a standby', 'give the address of the primary server');
+  }
+  if (readOnly !== 'on') return good('connect', `PostgreSQL ${version} answers and takes writes`);
+  const of = from === 'database' ? `database ${database}` : `role ${role}`;
+  return from === 'user' || from === 'database user' || from === 'database'
     ? bad(
         'connect',
-        'the server takes no writes: it is a standby, or set to read only',
-        'give the address of the primary server',
+        `what is written is refused: ${of} has default_transaction_read_only = on`,
+        `alter ${of} ${from === 'database user' ? `in database ${database} ` : ''}set default_transaction_read_only = off`,
       )
-    : good('connect', `PostgreSQL ${version} answers and takes writes`);
+    : bad(
+        'connect',
+        'the server takes no writes: its default_transaction_read_only is on',
+        'alter system set default_transaction_read_only = off, and reload; some hosts set it when the disk is nearly full',
+      );
 }
 
 async function schemaRight(session: Session, { schema, auto_create }: SinkSettings): Promise<CheckResult> {

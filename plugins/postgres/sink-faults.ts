@@ -3,7 +3,7 @@
 // into dead letters. Codes: PostgreSQL's appendix A, "PostgreSQL Error Codes".
 
 import { codesOf, isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
-import { refusedConnection } from './refused-connection.ts';
+import { MEND_LOGIN, refusedConnection } from './refused-connection.ts';
 
 /** `row`: this row will never fit. `statement`: the table is not as it was known. */
 export type Fault = 'row' | 'statement' | 'absent';
@@ -76,21 +76,17 @@ const AWAY: Readonly<Record<string, string>> = {
 };
 
 const STATES: Readonly<Record<string, readonly [code: string, message: string, fix: string]>> = {
-  '28P01': [
-    'E_SINK_CONNECT',
-    'the server refuses the user or the password',
-    'correct the authentication, or the role at the server; the stream goes on by itself once the server lets it in',
-  ],
+  '28P01': ['E_SINK_CONNECT', 'the server refuses the user or the password', MEND_LOGIN],
   '28000': [
     'E_SINK_CONNECT',
     'the server does not let this user in (pg_hba.conf, or the role may not log in)',
-    'correct the authentication, or the role at the server; the stream goes on by itself once the server lets it in',
+    MEND_LOGIN,
   ],
   '3D000': ['E_SINK_CONNECT', 'the server has no such database', 'check `database`, or make it'],
   '25006': [
     'E_SINK_WRITE',
-    'the server takes no writes: it is a standby, or set to read only',
-    'give the address of the primary server',
+    'the server takes no writes: it is a standby, or role, database or server are set to read only (default_transaction_read_only)',
+    'give the address of the primary server, or `alter role … set default_transaction_read_only = off`; the stream goes on by itself',
   ],
   '40001': ['E_SINK_WRITE', 'another transaction wrote the same rows', 'nothing: it is tried again'],
   '40P01': ['E_SINK_WRITE', 'another transaction and this one waited for each other', 'nothing: it is tried again'],

@@ -3,6 +3,7 @@
 
 import { type EventBatch, isSluiceError, type Logger, type RowWriter, type WriteResult, writeRows } from 'sluice/sdk';
 import { applyTogether, known, type Scope, type WriteSettings } from './sink-apply.ts';
+import type { Refused } from './sink-deferred.ts';
 import { faultOf, isUnknownName, refused, unknownName } from './sink-faults.ts';
 import { deleteRanges } from './sink-ranges.ts';
 import type { Session } from './sink-session.ts';
@@ -16,7 +17,7 @@ export interface TargetCache {
   shapes: ReadonlyMap<string, string>;
 }
 
-/** Must run within a transaction. @throws whatever is not a row's own fault */
+/** Must run within a transaction. `rejected`: events that are not tried. @throws whatever is not a row's own fault */
 export async function writeBatch(
   session: Session,
   batch: EventBatch,
@@ -24,6 +25,7 @@ export async function writeBatch(
   cache: TargetCache,
   signal: AbortSignal,
   log: Logger,
+  rejected: Refused = new Map(),
 ): Promise<WriteResult[]> {
   await forgetChanged(session, cache);
   const scope: Scope = { session, batch, settings, tables: cache.tables };
@@ -53,6 +55,7 @@ export async function writeBatch(
       if (ours) return thrown;
       return fault === 'statement' ? 'throw' : refused(table, thrown);
     },
+    refused: (i) => rejected.get(i),
     linked: async (table) => (await known(scope, table))?.linked === true,
   };
   return writeRows(batch, settings, writer, signal);

@@ -15,6 +15,7 @@ import {
 import { addressOf } from './address.ts';
 import type { SinkSettings } from './config.ts';
 import type { WriteSettings } from './sink-apply.ts';
+import { failsConstraint, type Refused, writeKept } from './sink-deferred.ts';
 import { sinkFault } from './sink-faults.ts';
 import { forgetCheckpoint, homeTable, loadCheckpoint, saveCheckpoint, takeOver } from './sink-home.ts';
 import { namesOf } from './sink-names.ts';
@@ -38,6 +39,8 @@ export function createSink(config: SinkSettings, context: Context): Sink {
   const epochs = new Map<string, string>();
   const turn = turns();
   let session: Session | null = null;
+  /** A commit failed of a deferred constraint: the next write finds out of which event. */
+  let distrusts = false;
 
   async function open(): Promise<Session> {
     if (session !== null && !session.broken) return session;
@@ -76,7 +79,23 @@ export function createSink(config: SinkSettings, context: Context): Sink {
   }
 
   const write = (own: Session, batch: EventBatch, signal: AbortSignal): Promise<readonly WriteResult[]> =>
-    endedBy(signal, own, () => writeBatch(own, batch, settings, cache, signal, context.log));
+    endedBy(signal, own, () => {
+      const once = (refused?: Refused) => writeBatch(own, batch, settings, cache, signal, context.log, refused);
+      if (!distrusts) return once();
+      const tableOf = (i: number): string => settings.tableOf(batch, i);
+      return writeKept({ session: own, length: batch.length, tableOf, write: once });
+    });
+
+  /** Commits; a deferred constraint that fails then is looked at by the write that comes next, where this one was `alone`. */
+  async function commit(own: Session, alone: boolean): Promise<void> {
+    try {
+      await own.exec('commit');
+    } catch (thrown) {
+      if (alone && failsConstraint(thrown)) distrusts = true;
+      throw thrown;
+    }
+    distrusts = false;
+  }
 
   async function begin(stream: string): Promise<HomeTransaction> {
     const epoch = epochs.get(stream) ?? (await takeOver(await open(), home, config.state_schema, stream));
@@ -84,6 +103,7 @@ export function createSink(config: SinkSettings, context: Context): Sink {
     const own = await open();
     await own.exec('begin');
     let over = false;
+    let writes = 0;
     const step = async <T>(work: () => Promise<T>): Promise<T> => {
       if (over || session !== own) throw sluiceError('E_SINK_WRITE', { message: 'the transaction is over' });
       return turn(() =>
@@ -94,11 +114,15 @@ export function createSink(config: SinkSettings, context: Context): Sink {
       );
     };
     return {
-      write: (batch, signal) => step(() => write(own, batch, signal)),
+      write: (batch, signal) => {
+        writes++;
+        if (writes > 1) distrusts = false; // a part of a transaction may wait for another part
+        return step(() => write(own, batch, signal));
+      },
       commit: (checkpoint) =>
         step(async () => {
           await saveCheckpoint(own, home, stream, epoch, checkpoint);
-          await own.exec('commit');
+          await commit(own, writes === 1);
           over = true;
         }),
       async rollback() {
@@ -117,11 +141,19 @@ export function createSink(config: SinkSettings, context: Context): Sink {
     write: (batch, signal) =>
       turn(() =>
         guarded(async (): Promise<readonly WriteResult[]> => {
-          const own = await open();
-          await own.exec('begin');
-          const results = await write(own, batch, signal); // a throw drops the connection, and all of it
-          await own.exec('commit');
-          return results;
+          const whole = async (): Promise<readonly WriteResult[]> => {
+            const own = await open();
+            await own.exec('begin');
+            const results = await write(own, batch, signal); // a throw drops the connection, and all of it
+            await commit(own, true);
+            return results;
+          };
+          try {
+            return await whole();
+          } catch (thrown) {
+            if (!distrusts || !failsConstraint(thrown)) throw thrown;
+            return await whole(); // nothing of it is there: once more, to find the events at fault
+          }
         }),
       ),
     transactional: {
