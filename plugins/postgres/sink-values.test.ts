@@ -37,6 +37,23 @@ describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
       expect(await bench.rows('select * from o order by id')).toEqual(['1,1,1', '6,6,7']);
     });
 
+    test('costs no time however many zeros it has', async () => {
+      await using bench = await sinkBench(server);
+      await bench.db.query('create table o (id int primary key, v numeric(5,2), t timestamptz)');
+      const zeros = '0'.repeat(1 << 20);
+      const began = performance.now();
+      expect(
+        await bench.write([
+          { after: { id: 1, v: `1.${zeros}1` } },
+          { after: { id: 2, v: `1.${zeros}x` } },
+          { after: { id: 3, t: `2024-01-01T00:00:00.${zeros}1Z` } },
+          { after: { id: 4, v: `1.5${zeros.slice(0, 100)}` } },
+          { after: { id: 5, v: '12e-3' } },
+        ]),
+      ).toBe('reject:E_SINK_REJECT reject:E_SINK_REJECT reject:E_SINK_REJECT ok reject:E_SINK_REJECT');
+      expect(performance.now() - began).toBeLessThan(5_000);
+    });
+
     test.each([
       ['numeric(5,2)', '1.239'],
       ['varchar(3)', 'abc  '],
