@@ -56,7 +56,7 @@ export async function ensurePublication(
       });
     }
     const list = tables.length === 0 ? '' : ` for table ${tables.map(sqlName).join(', ')}`;
-    await client.query(`create publication ${quoted(name)}${list} with (publish_via_partition_root = true)`);
+    await change(client, `create publication ${quoted(name)}${list} with (publish_via_partition_root = true)`);
     found = (await readPublication(client, wish))!;
   }
   const published = found;
@@ -70,8 +70,20 @@ export async function ensurePublication(
       permanent: true,
     });
   }
-  await client.query(`alter publication ${quoted(name)} add table ${missing.map(sqlName).join(', ')}`);
+  await change(client, `alter publication ${quoted(name)} add table ${missing.map(sqlName).join(', ')}`);
   return (await readPublication(client, wish))!;
+}
+
+/** Also with a role whose transactions are read only by default, as a reader's may well be: `create` is leave to do this. */
+async function change(client: Client, statement: string): Promise<void> {
+  await client.query('begin read write');
+  try {
+    await client.query(statement);
+    await client.query('commit');
+  } catch (thrown) {
+    await client.query('rollback').catch(() => undefined); // the first error says what is wrong
+    throw thrown;
+  }
 }
 
 /**

@@ -1,10 +1,11 @@
 // The replication slot: what the server keeps its log for.
 
 import type { Client } from 'pg';
-import { type SluiceError, sluiceError } from 'sluice/sdk';
+import { type Logger, type SluiceError, sluiceError } from 'sluice/sdk';
 import { rowsOf } from './connection.ts';
 import { lsnOf } from './lsn.ts';
 import { slotAdvanced, slotLost } from './source-faults.ts';
+import { toldWhile } from './waiting.ts';
 
 export interface Slot {
   readonly name: string;
@@ -13,6 +14,8 @@ export interface Slot {
   /** The process that reads from it, or null. */
   readonly reader: number | null;
   readonly lost: boolean;
+  /** Why, in the server's words (from 17 on): `wal_removed`, `idle_timeout`, … */
+  readonly lostBecause: string | null;
   /** `pgoutput`, of a logical slot. */
   readonly plugin: string | null;
   readonly database: string | null;
@@ -24,17 +27,18 @@ export async function readSlot(client: Client, name: string): Promise<Slot | nul
   const [row] = await rowsOf(
     client,
     `select coalesce(confirmed_flush_lsn, '0/0'), active_pid, wal_status, plugin, database,
-       coalesce(pg_current_wal_lsn() - restart_lsn, 0)
-     from pg_replication_slots where slot_name = $1`,
+       coalesce(pg_current_wal_lsn() - restart_lsn, 0), to_jsonb(s)->>'invalidation_reason'
+     from pg_replication_slots s where slot_name = $1`,
     [name],
   );
   if (row === undefined) return null;
-  const [confirmed, reader, status, plugin, database, held] = row;
+  const [confirmed, reader, status, plugin, database, held, because] = row;
   return {
     name,
     confirmed: lsnOf(confirmed!),
     reader: reader === null || reader === undefined ? null : Number(reader),
-    lost: status === 'lost',
+    lost: status === 'lost' || (because ?? null) !== null,
+    lostBecause: because ?? null,
     plugin: plugin ?? null,
     database: database ?? null,
     held: Number(held),
@@ -53,7 +57,7 @@ export function slotFault(slot: Slot, database: string, position: bigint | null)
       permanent: true,
     });
   }
-  if (slot.lost) return slotLost('the server was told to keep no more log than max_slot_wal_keep_size', slot.name);
+  if (slot.lost) return slotLost(slot.lostBecause ?? 'wal_removed', slot.name);
   // Only what a checkpoint covers is acked, so the slot never stands after a position of ours.
   if (position !== null && slot.confirmed > position) return slotAdvanced();
   return null;
@@ -66,15 +70,24 @@ export interface NewSlot {
   readonly snapshot: string | null;
 }
 
-/** Waits for all running transactions. `temporary`: it goes with its connection. */
+/** Waits for all running transactions, and says in the log for which, asking `sql`. `temporary`: it goes with its connection. */
 export async function createSlot(
+  sql: Client,
   replication: Client,
   name: string,
+  log: Logger,
   options: { readonly temporary: boolean; readonly snapshot: boolean },
 ): Promise<NewSlot> {
   const { temporary, snapshot } = options;
-  const sql = `CREATE_REPLICATION_SLOT "${name}"${temporary ? ' TEMPORARY' : ''} LOGICAL pgoutput ${snapshot ? 'EXPORT_SNAPSHOT' : 'NOEXPORT_SNAPSHOT'}`;
-  const [row] = await rowsOfCommand(replication, sql);
+  const command = `CREATE_REPLICATION_SLOT "${name}"${temporary ? ' TEMPORARY' : ''} LOGICAL pgoutput ${snapshot ? 'EXPORT_SNAPSHOT' : 'NOEXPORT_SNAPSHOT'}`;
+  const { processID } = replication as unknown as { readonly processID: number };
+  const [row] = await toldWhile(
+    sql,
+    processID,
+    log,
+    'making the replication slot',
+    rowsOfCommand(replication, command),
+  );
   return { start: lsnOf(row!['consistent_point']!), snapshot: row!['snapshot_name'] ?? null };
 }
 

@@ -25,6 +25,7 @@ import { codeOf } from './source-faults.ts';
 import type { Table } from './tables.ts';
 import type { JsonbForm } from './types.ts';
 import { sees, visibilityOf } from './visibility.ts';
+import { holdersOf, waitTeller } from './waiting.ts';
 
 export interface SnapshotterParts {
   readonly sql: Client;
@@ -106,6 +107,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   let helped = false;
   let wait = LATER_MS;
   let crowd = MANY_SUSPECTS;
+  const held = waitTeller(log, 'reading the rows of tables');
   /** Bytes of a row, by table, as the last chunk had them. */
   const rowBytes = new Map<string, number>();
   /** Whether the chunk's snapshot sees the transaction that is being streamed. */
@@ -261,10 +263,17 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       if (found === 'gone') return drop(null, progress.todo[0]!);
       if (found === 'keyless') return drop(KEYLESS, progress.todo[0]!);
       if (found === 'later') {
+        const { table } = progress.todo[0]!;
+        await held.waits(async () =>
+          suspects.size > 0
+            ? await holdersOf(parts.sql, suspects)
+            : `a lock that another session has on table ${table}`,
+        );
         notBefore = performance.now() + wait;
         wait = Math.min(wait * 2, LATEST_MS);
         return;
       }
+      held.over();
       wait = LATER_MS;
       xid = found.visible.xmax;
       chunk = found;

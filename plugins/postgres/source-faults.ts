@@ -3,7 +3,7 @@
 // that is gone, a publication that is) ends the stream, because waiting would only let the log grow. No message holds a value.
 
 import { isSluiceError, messageOf, type SluiceError, sluiceError } from 'sluice/sdk';
-import { refusedConnection } from './refused-connection.ts';
+import { MEND_LOGIN, refusedConnection } from './refused-connection.ts';
 
 const FRESH =
   'run `sluice checkpoint clear` for this stream: it makes what is missing, reads all rows again, and removes at the sinks what is gone';
@@ -43,7 +43,7 @@ export function sourceFault(thrown: unknown, slot = '…'): SluiceError {
         code === '28P01'
           ? 'the server refuses the user or the password'
           : 'the server does not let this user in (pg_hba.conf, or the role may not log in)',
-      fix: 'correct the authentication, or the role at the server; the stream goes on by itself once the server lets it in',
+      fix: MEND_LOGIN,
       cause: withoutText(thrown),
     });
   }
@@ -61,7 +61,7 @@ export function sourceFault(thrown: unknown, slot = '…'): SluiceError {
     code === '55000' &&
     /can no longer|invalidated|has been lost|cannot read from (logical )?replication slot/i.test(message)
   ) {
-    return slotLost('it was invalidated', slot, thrown);
+    return slotLost(null, slot, thrown);
   }
   if (code === '55000' && /publication/.test(message)) return publicationGone(slot, thrown);
   if (code === '42704' && /publication/.test(message)) return publicationGone(slot, thrown);
@@ -101,10 +101,34 @@ export function slotMissing(cause?: unknown): SluiceError {
   });
 }
 
-export function slotLost(why: string, slot: string, cause?: unknown): SluiceError {
+/** By what pg_replication_slots calls `invalidation_reason`: what happened, and what keeps it from happening again. */
+const LOST: Readonly<Record<string, readonly [why: string, mend: string]>> = {
+  wal_removed: [
+    'the server was told to keep no more log than max_slot_wal_keep_size',
+    'raise max_slot_wal_keep_size (`alter system set max_slot_wal_keep_size = …`)',
+  ],
+  idle_timeout: [
+    'nobody read from it for longer than idle_replication_slot_timeout',
+    'raise idle_replication_slot_timeout (`alter system set idle_replication_slot_timeout = …`), or set it to 0',
+  ],
+  wal_level_insufficient: ["the server's wal_level was below `logical`", 'keep wal_level at `logical`'],
+  rows_removed: [
+    'the server removed rows of its catalog that the slot needs',
+    'set hot_standby_feedback to on at the standby that it was on',
+  ],
+};
+const INVALIDATED = ['it was invalidated', 'look at invalidation_reason in pg_replication_slots'] as const;
+
+export function whyLost(reason: string | null): string {
+  return reason === null ? INVALIDATED[0] : (LOST[reason]?.[0] ?? `${INVALIDATED[0]} (${reason})`);
+}
+
+/** `reason`: as the server names it; null: it is not known. */
+export function slotLost(reason: string | null, slot: string, cause?: unknown): SluiceError {
+  const mend = LOST[reason ?? '']?.[1] ?? INVALIDATED[1];
   return sluiceError('E_SOURCE_SLOT_LOST', {
-    message: `the replication slot is of no use any more: ${why}, so changes after the position are gone`,
-    fix: `drop the slot (\`${dropSlot(slot)}\`), raise max_slot_wal_keep_size, and ${FRESH}`,
+    message: `the replication slot is of no use any more: ${whyLost(reason)}, so changes after the position are gone`,
+    fix: `drop the slot (\`${dropSlot(slot)}\`), ${mend}, and ${FRESH}`,
     permanent: true,
     cause,
   });

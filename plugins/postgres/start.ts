@@ -13,7 +13,7 @@ import { addTodo, type Progress, park, progressFrom } from './progress.ts';
 import { ensurePublication, type Published, readPublication } from './publication.ts';
 import { type ServerFacts, serverFacts, serverFault } from './server.ts';
 import { createSlot, readSlot, rowsOfCommand, slotFault } from './slot.ts';
-import { slotActive, slotMissing } from './source-faults.ts';
+import { slotActive, slotMissing, whyLost } from './source-faults.ts';
 import { ABSENT, missingOf, noSuchTable, readTables, type Table } from './tables.ts';
 import { sees, visibilityOf } from './visibility.ts';
 
@@ -138,14 +138,14 @@ async function openSlot(
 ): Promise<OpenSlot> {
   if (context.tap) {
     const own = `sluice_tap_${process.pid}_${Date.now().toString(36)}`;
-    const { start } = await createSlot(replication, own, { temporary: true, snapshot: false });
+    const { start } = await createSlot(sql, replication, own, context.log, { temporary: true, snapshot: false });
     return { name: own, start, snapshot: null, made: true };
   }
   let slot = await readSlot(sql, name);
   if (slot?.lost === true && saved === null && config.create) {
     // Nobody can read from it any more, and reading begins anew.
     await sql.query('select pg_drop_replication_slot($1)', [name]);
-    context.log.warn({ slot: name }, 'the replication slot was lost; it is made anew');
+    context.log.warn({ slot: name }, `the replication slot was lost (${whyLost(slot.lostBecause)}); it is made anew`);
     slot = null;
   }
   if (slot !== null) {
@@ -162,7 +162,10 @@ async function openSlot(
       permanent: true,
     });
   }
-  const made = await createSlot(replication, name, { temporary: false, snapshot: config.snapshot === 'initial' });
+  const made = await createSlot(sql, replication, name, context.log, {
+    temporary: false,
+    snapshot: config.snapshot === 'initial',
+  });
   context.log.info({ slot: name, lsn: lsnText(made.start) }, 'made a replication slot');
   return { name, ...made, made: true };
 }

@@ -73,6 +73,82 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect((await first()).lines.length).toBe(1);
   });
 
+  test.runIf(version >= 18)(
+    'a slot that nobody read for too long ends the stream, and the setting is named',
+    async () => {
+      const { position } = await first();
+      await slotIsFree();
+      await db.query(`alter system set idle_replication_slot_timeout = '1s'`);
+      await db.query('select pg_reload_conf()');
+      try {
+        await until('the slot is lost', async () => {
+          await db.query('insert into o select coalesce(max(id), 0) + 1 from o');
+          await db.query('checkpoint');
+          const [row] = await db.query(`select wal_status from pg_replication_slots where slot_name = '${slot}'`);
+          return row!['wal_status'] === 'lost';
+        });
+      } finally {
+        await db.query('alter system reset idle_replication_slot_timeout');
+        await db.query('select pg_reload_conf()');
+      }
+      const error = await failure(readUntil(at.source(), position, count(1)));
+      expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_LOST', permanent: true });
+      expect(error.message).toContain('idle_replication_slot_timeout');
+      expect(error.fix).toContain('idle_replication_slot_timeout');
+      expect(error.fix).not.toContain('max_slot_wal_keep_size');
+      expect((await first()).lines.length).toBeGreaterThan(1);
+      expect(at.logged.join('\n')).toMatch(
+        /slot was lost \(nobody read from it for longer than idle_replication_slot_timeout/,
+      );
+    },
+  );
+
+  test('a new slot that waits for an open transaction says for which, and so does a snapshot', async () => {
+    const writer = await db.client();
+    await writer.query(`set application_name = 'nightly load'; begin; insert into o values (77)`);
+    const [[own] = []] = [(await writer.query('select pg_backend_pid() as pid')).rows as { pid: string }[]];
+    await using reading = startReading(at.source({ heartbeat: '100ms' }));
+    const rows = reading.until(settled);
+    const line = await until(
+      'it says what it waits for',
+      () => at.logged.find((one) => / waits since /.test(one)),
+      20_000,
+    );
+    expect(line).toMatch(/^making the replication slot waits since \d+ s for the transaction of process \d+ /);
+    expect(line).toContain(`process ${own!.pid} of postgres (nightly load), open for`);
+    expect(line).not.toContain('77');
+    await writer.query('commit');
+    expect((await rows).lines.length).toBe(2);
+
+    at.logged.length = 0;
+    await db.query('create table later (id int primary key)');
+    await writer.query('begin; insert into later values (78)');
+    const more = reading.until(count(3));
+    const again = await until('it says so', () => at.logged.find((one) => / waits since /.test(one)), 20_000);
+    expect(again).toMatch(/^reading the rows of tables waits since \d+ s for the transaction of process /);
+    expect(again).toContain(`process ${own!.pid} of postgres (nightly load), open for`);
+    await writer.query('commit');
+    expect((await more).lines.at(-1)).toBe('r public.later {"id":78} {"id":78}');
+    await writer.end();
+  });
+
+  test('a role whose transactions are read only by default reads rows, changes and added tables', async () => {
+    const role = `${slot}_ro`;
+    await db.query(
+      `create role ${role} superuser login password 'x'; alter role ${role} set default_transaction_read_only = on`,
+    );
+    const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
+    await using reading = startReading(at.source({ connection_string: url, heartbeat: '100ms' }));
+    await reading.until(settled);
+    await db.query('insert into o values (2); create table p (id int primary key); insert into p values (3)');
+    const { lines } = await reading.until((read) => settled(read) && count(3)(read));
+    expect(lines.toSorted()).toEqual([
+      'c public.o {"id":2} {"id":2,"n":null}',
+      'r public.o {"id":1} {"id":1,"n":null}',
+      'r public.p {"id":3} {"id":3}',
+    ]);
+  });
+
   test('a slot that another reader holds is waited for, and free again it goes on', async () => {
     const { position } = await first();
     await slotIsFree();
