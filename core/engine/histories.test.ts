@@ -359,7 +359,8 @@ function checkOrder(world: World, to: MemoryTarget, k: number): void {
 }
 
 // What a keyed sink has of a key is never older than what it took, and a letter that is still pending is not older either: its
-// replay would take a row back. One that nobody needs may miss, after a crash, what it had taken and no checkpoint covered.
+// replay would take a row back. One that nobody needs may miss, after a crash, what it had taken and no checkpoint covered: then
+// there is a letter of it, or it is counted.
 async function checkNewest(world: World, checkpoint: Checkpoint): Promise<void> {
   const letters = await world.store.listDeadLetters({ stream: 's' });
   const open = letters.filter(({ status }) => status === 'pending');
@@ -368,7 +369,7 @@ async function checkNewest(world: World, checkpoint: Checkpoint): Promise<void> 
     const mayMiss = (n: number): boolean =>
       !isNeededSink(world.h, k) &&
       (checkpoint.sinks[`k${k}`]!.counts.missed > 0 ||
-        open.some((letter) => letter.place.id === `k${k}` && rootOf(letter.event_id) === `e${n}`));
+        letters.some((letter) => letter.place.id === `k${k}` && rootOf(letter.event_id) === `e${n}`));
     world.h.events.forEach(({ kind }, n) => {
       if (kind === 'unreadable' || mayMiss(n)) return;
       const beside = appliedBeside(world, k, n);
