@@ -82,6 +82,7 @@ export interface Unreadable {
 /**
  * A range of a snapshot: before it writes the events of the batch, the sink deletes what lies in it and is not in `keep`
  * (DELIVERY.md, section 6). Keys are in the order of the key's columns; integers are compared as integers, texts by their bytes.
+ * Of a table without a key it is the whole table with nothing to keep, in a batch without events: rows that follow take its place.
  */
 export interface SnapshotRange {
   readonly table: string;

@@ -42,14 +42,18 @@ function keyOf({ batch, settings }: Scope, range: SnapshotRange, target: Target)
     .columns(range.table)
     .filter((column) => column.key !== undefined)
     .sort((a, b) => a.key! - b.key!);
+  // rows that have no key take the place of all that is there
+  if (key.length === 0) return isWhole(range) && batch.columns(range.table).length > 0 ? [] : null;
   const columns = key.flatMap(({ name, type }) => {
     const column = target.columns.get(name);
     const same = type === 'int' || type === 'bigint' ? INTEGERS : TEXTS;
     return column !== undefined && same.has(column.base) ? [{ column, kind: type }] : [];
   });
-  return columns.length === key.length && key.length > 0 && target.isUnique(key.map(({ name }) => name))
-    ? columns
-    : null;
+  return columns.length === key.length && target.isUnique(key.map(({ name }) => name)) ? columns : null;
+}
+
+function isWhole({ from, to, keep }: SnapshotRange): boolean {
+  return from === null && to === null && keep.length === 0;
 }
 
 async function deleteRange(
@@ -82,9 +86,11 @@ async function deleteRange(
   const arrays = columns.map((_, i) => `$${i + 1}::text[]`).join(', ');
   const kept = columns.map(({ column }, i) => `c${i}::${column.type}`).join(', ');
   const names = columns.map(({ column }) => `t.${quoted(column.name)}`).join(', ');
-  where.push(
-    `(${names}) not in (select ${kept} from unnest(${arrays}) as k(${columns.map((_, i) => `c${i}`).join(', ')}))`,
-  );
+  if (columns.length === 0) where.push('true');
+  else
+    where.push(
+      `(${names}) not in (select ${kept} from unnest(${arrays}) as k(${columns.map((_, i) => `c${i}`).join(', ')}))`,
+    );
   await session.exec('savepoint range');
   try {
     const { changed } = await session.query(`delete from ${target.sql} t where ${where.join(' and ')}`, params);

@@ -192,6 +192,11 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     const [todo] = progress.todo;
     // Within this chunk's time the table may have been put on the list anew.
     if (todo === undefined || todo.table !== found.todo.table || todo.number !== found.todo.number) return;
+    // Rows without a key cannot be told from those that the sinks have of an earlier snapshot: these take their place. In a batch of its
+    // own, because one with rows may be written again in parts.
+    if (found.layout.key.length === 0 && todo.where === undefined) {
+      pile.addRows(found.layout, [], 0, { table: found.layout.table, from: null, to: null, keep: [] });
+    }
     // Said with the first piece already: the position after it passes rows that are left out.
     if (found.again.size > 0) moveTodo(progress, { ...todo, again: [...againOf(todo, found).values()] });
     const { rows } = found;

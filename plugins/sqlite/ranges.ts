@@ -33,13 +33,19 @@ function keyOf({ batch, settings }: Scope, range: SnapshotRange, target: Target)
   if (settings.key !== undefined) return null;
   const source: SourceColumns = { columns: batch.columns(range.table), native: () => false };
   const key = source.columns.filter((column) => column.key !== undefined).sort((a, b) => a.key! - b.key!);
+  // rows that have no key take the place of all that is there
+  if (key.length === 0) return isWhole(range) && source.columns.length > 0 ? [] : null;
   const columns = key.flatMap(({ name, type }) => {
     const column = target.column(name, source);
     const integer = type === 'int' || type === 'bigint';
     return column?.affinity === (integer ? 'integer' : 'text') ? [{ name: column.name, integer }] : [];
   });
-  if (columns.length < key.length || key.length === 0) return null;
+  if (columns.length < key.length) return null;
   return target.isUnique(columns.map(({ name }) => name)) ? columns : null;
+}
+
+function isWhole({ from, to, keep }: SnapshotRange): boolean {
+  return from === null && to === null && keep.length === 0;
 }
 
 async function deleteRange(
@@ -59,13 +65,12 @@ async function deleteRange(
     ...(from === null ? [] : [`(${ours}) > ${bound(from)}`]),
     ...(to === null ? [] : [`(${ours}) <= ${bound(to)}`]),
   ];
-  // as one JSON text: a chunk has more keys than a statement may have variables
-  params.push(JSON.stringify(keep.map((key) => key.map(String))));
+  if (columns.length > 0) params.push(JSON.stringify(keep.map((key) => key.map(String)))); // one text: a chunk has more keys than a statement may have variables
   const kept = columns.map(({ integer }, i) => {
     const value = `json_extract(value, '$[${i}]')`;
     return integer ? `CAST(${value} AS INTEGER)` : value;
   });
-  where.push(`(${ours}) NOT IN (SELECT ${kept.join(', ')} FROM json_each(?))`);
+  where.push(columns.length === 0 ? 'true' : `(${ours}) NOT IN (SELECT ${kept.join(', ')} FROM json_each(?))`);
   await db.exec('SAVEPOINT range');
   try {
     const gone = await db.run(`DELETE FROM ${quoted(target.table.name)} WHERE ${where.join(' AND ')}`, params);
