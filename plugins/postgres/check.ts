@@ -10,7 +10,7 @@ import { type SqlFacts, serverFault, sqlFacts } from './server.ts';
 import { readSlot, slotFault } from './slot.ts';
 import { sourceFault } from './source-faults.ts';
 import { connectSql, namesOf } from './start.ts';
-import { readTables, type Table } from './tables.ts';
+import { leftOut, readTables, type Table } from './tables.ts';
 
 export async function checkSource(config: SourceSettings, context: Context): Promise<readonly CheckResult[]> {
   let sql: Client;
@@ -39,7 +39,13 @@ async function look(sql: Client, config: SourceSettings, context: Context): Prom
   const found: CheckResult[] = [ok('server', 'its version and settings are right')];
   let tables: readonly Table[];
   try {
-    tables = await readTables(sql, config.tables ?? null);
+    const all = await readTables(sql, config.tables ?? null, { unlogged: true });
+    const silent = leftOut(config.tables ?? null, all);
+    tables = all.filter((table) => !silent.includes(table));
+    if (silent.length > 0) {
+      const names = silent.map(({ table }) => table).join(', ');
+      found.push(ok('unlogged tables', `not read, because their changes are in no log: ${names}`));
+    }
   } catch (thrown) {
     return [...found, failed('tables', thrown)];
   }

@@ -19,11 +19,9 @@ export async function checkRequest(
   { snapshot }: Pick<SourceSettings, 'snapshot'>,
   started: Started,
 ): Promise<void> {
-  const name = request.table;
-  const absent = started.progress.parked.some(
-    ({ table, reason }) => reason === ABSENT && (table === name || table === `public.${name}`),
-  );
-  if (absent) throw refused('the database has no such table', 'make the table: it is then read whole by itself');
+  const absent = request.table === undefined ? [] : sameName(request.table, absentOf(started));
+  if (absent.length > 0)
+    throw refused('the database has no such table', 'make the table: it is then read whole by itself');
   const table = request.table === undefined ? undefined : named(request.table, started);
   const parked = started.progress.parked.find((one) => one.table === table?.table);
   if (request.type === 'snapshot' && parked !== undefined) {
@@ -69,10 +67,27 @@ async function checkCondition(sql: Client, table: Table, condition: string): Pro
   await rowsOf(sql, `explain select 1 from ${sqlName(table)} where (${condition}\n)`);
 }
 
+function absentOf({ progress }: Started): readonly string[] {
+  return progress.parked.filter(({ reason }) => reason === ABSENT).map(({ table }) => table);
+}
+
+/** A name without its schema is that of any schema, but only of one. */
 function named(name: string, { tables }: Started): Table {
-  const table = tables.get(name) ?? tables.get(`public.${name}`);
-  if (table !== undefined) return table;
-  throw refused('this stream reads no table of that name', 'name one of the `tables` of its source');
+  const [found, ...more] = sameName(name, [...tables.keys()]);
+  if (found === undefined) {
+    throw refused('this stream reads no table of that name', 'name one of the `tables` of its source');
+  }
+  if (more.length === 0) return tables.get(found)!;
+  throw refused(
+    `several tables are called ${name}: ${[found, ...more].sort().join(', ')}`,
+    'name one of them with its schema',
+  );
+}
+
+/** Of tables `schema.name` those that a name means: itself, or else all whose name without the schema it is. */
+function sameName(name: string, tables: readonly string[]): readonly string[] {
+  if (tables.includes(name)) return [name];
+  return tables.filter((table) => table.slice(table.indexOf('.') + 1) === name);
 }
 
 function refused(message: string, fix?: string): SluiceError {

@@ -14,7 +14,7 @@ import { ensurePublication, type Published, readPublication } from './publicatio
 import { type ServerFacts, serverFacts, serverFault } from './server.ts';
 import { createSlot, readSlot, rowsOfCommand, slotFault } from './slot.ts';
 import { slotActive, slotMissing, whyLost } from './source-faults.ts';
-import { ABSENT, missingOf, noSuchTable, readTables, type Table } from './tables.ts';
+import { ABSENT, leftOut, missingOf, noSuchTable, readTables, type Table } from './tables.ts';
 import { sees, visibilityOf } from './visibility.ts';
 
 export interface Names {
@@ -73,7 +73,16 @@ export async function start(
   if (saved !== null) await checkPlace(replication, facts, saved);
   const names = namesOf(config, context.stream);
   const wanted = config.tables ?? null;
-  const all = await readTables(sql, wanted, { missing: 'leave' });
+  const found = await readTables(sql, wanted, { missing: 'leave', unlogged: true });
+  const silent = leftOut(wanted, found);
+  if (silent.length > 0) {
+    const names = silent.map(({ table }) => table);
+    context.log.warn(
+      { tables: names },
+      `unlogged tables are not read: ${names.join(', ')} (their changes are in no log)`,
+    );
+  }
+  const all = found.filter((table) => !silent.includes(table));
   const missing = missingOf(wanted, all);
   if (missing.length > 0 && all.length === 0) throw noSuchTable(missing);
   const fit = all.filter(({ unfit }) => unfit === null);

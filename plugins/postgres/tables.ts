@@ -23,13 +23,14 @@ export interface Table {
 }
 
 /**
- * The tables that the settings name (`schema.table`, `schema.*`, or a name in `public`), or all ordinary ones.
+ * The tables that the settings name (`schema.table`, `schema.*`, or a name in `public`), or all ordinary ones; `unlogged` ones too only
+ * where that is asked for.
  * @throws SluiceError E_SOURCE_READ when one that is named is not there, unless it may be missing
  */
 export async function readTables(
   client: Client,
   wanted: readonly string[] | null,
-  options: { readonly missing?: 'leave' } = {},
+  options: { readonly missing?: 'leave'; readonly unlogged?: true } = {},
 ): Promise<readonly Table[]> {
   const rows = await rowsOf(
     client,
@@ -75,7 +76,8 @@ export async function readTables(
       ),
     };
   });
-  if (wanted === null) return all.filter(({ isPartition, unfit }) => !isPartition && unfit !== UNLOGGED);
+  if (wanted === null)
+    return all.filter(({ isPartition, unfit }) => !isPartition && (unfit !== UNLOGGED || options.unlogged === true));
   const chosen = new Map<string, Table>();
   for (const entry of wanted) {
     const name = entry.includes('.') ? entry : `public.${entry}`;
@@ -99,6 +101,11 @@ export function missingOf(wanted: readonly string[] | null, found: readonly Tabl
       ? !found.some(({ schema }) => schema === name.slice(0, -2))
       : !found.some(({ table }) => table === name),
   );
+}
+
+/** Of all ordinary tables: those that are left out, because their changes are not in the log. None of those that are named. */
+export function leftOut(wanted: readonly string[] | null, found: readonly Table[]): readonly Table[] {
+  return wanted === null ? found.filter(({ unfit }) => unfit === UNLOGGED) : [];
 }
 
 export function noSuchTable(missing: readonly string[]): SluiceError {

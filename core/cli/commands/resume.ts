@@ -4,10 +4,11 @@
 import type { Parked } from '../../checkpoint.ts';
 import { resumeAlone } from '../../engine/attend.ts';
 import { ended, type ResumeBody } from '../../engine/parking.ts';
-import { sluiceError } from '../../errors.ts';
+import { isSluiceError, type SluiceError, sluiceError } from '../../errors.ts';
+import type { StateStore } from '../../state/store.ts';
 import type { Json } from '../../values.ts';
 import { type Command, flag } from '../command.ts';
-import { printJson, say } from '../output.ts';
+import { printJson, say, shownError } from '../output.ts';
 import { byRequestOr, leaveRequest } from '../requests.ts';
 import { findingsExit, manifestOf, oneStream, openStore, openWorkspace } from '../workspace.ts';
 
@@ -40,13 +41,11 @@ export const command: Command = {
       throw sluiceError('E_USAGE', { message: '--transform and --table together', fix: 'name one of them' });
     }
     const known = (await store.loadCheckpoint(config.id))?.parked ?? [];
-    const tables = known.filter((one) => one.kind === 'table' && (table === undefined || one.id === table));
-    if (table !== undefined && tables.length === 0) ended(known, { kind: 'table', id: table });
-    const left: string[] = [];
-    for (const one of id === undefined ? tables : []) {
-      const request = { stream: config.id, type: 'resume', body: { kind: 'table', id: one.id } };
-      if ((await leaveRequest(store, request)) === 'left') left.push(one.id);
-    }
+    const all = known.filter((one) => one.kind === 'table');
+    const wanted = table === undefined ? all : named(all, table);
+    if (table !== undefined && wanted.length === 0) ended(known, { kind: 'table', id: table });
+    const { tables, left, failed } = await resumeTables(store, config.id, id === undefined ? wanted : []);
+    if (table !== undefined && failed.length > 0) throw failed[0]!.error;
     if (table !== undefined) {
       if (invocation.json) await printJson({ stream: config.id, resumed: tables, left });
       else sayTables(config.id, tables, left);
@@ -62,14 +61,61 @@ export const command: Command = {
       running = false;
       return done;
     });
-    if (invocation.json) await printJson({ stream: config.id, resumed: [...tables, ...(resumed ?? [])], left });
-    else {
+    if (invocation.json) {
+      const not = failed.map(({ table, error }) => ({ table, error: shownError(error) }));
+      const more = failed.length === 0 ? {} : { failed: not };
+      await printJson({ stream: config.id, resumed: [...tables, ...(resumed ?? [])], left, ...more });
+    } else {
       sayTables(config.id, tables, left);
-      if (resumed === null || resumed.length > 0 || tables.length === 0) sayWhat(config.id, resumed, running);
+      for (const { table, error } of failed) {
+        say(
+          `✗ ${config.id}: table ${table} stays parked: ${error.message}${error.fix === undefined ? '' : ` (${error.fix})`}`,
+        );
+      }
+      if (resumed === null || resumed.length > 0 || wanted.length === 0) sayWhat(config.id, resumed, running);
     }
-    return 0;
+    return failed.length === 0 ? 0 : 1;
   },
 };
+
+/** The tables of that name; without a schema it is that of any, but only of one. */
+function named(tables: readonly Parked[], name: string): readonly Parked[] {
+  const exact = tables.filter(({ id }) => id === name);
+  const found = exact.length > 0 ? exact : tables.filter(({ id }) => id.slice(id.indexOf('.') + 1) === name);
+  if (found.length < 2) return found;
+  throw sluiceError('E_USAGE', {
+    message: `several tables are called ${name}: ${found
+      .map(({ id }) => id)
+      .sort()
+      .join(', ')}`,
+    fix: 'name one of them with its schema',
+  });
+}
+
+interface ResumedTables {
+  readonly tables: readonly Parked[];
+  /** Of them, those that wait for the next run. */
+  readonly left: readonly string[];
+  readonly failed: readonly { readonly table: string; readonly error: SluiceError }[];
+}
+
+/** One table that cannot be read yet holds up no other. */
+async function resumeTables(store: StateStore, stream: string, wanted: readonly Parked[]): Promise<ResumedTables> {
+  const tables: Parked[] = [];
+  const left: string[] = [];
+  const failed: { table: string; error: SluiceError }[] = [];
+  for (const one of wanted) {
+    try {
+      const request = { stream, type: 'resume', body: { kind: 'table', id: one.id } };
+      if ((await leaveRequest(store, request)) === 'left') left.push(one.id);
+      tables.push(one);
+    } catch (thrown) {
+      if (!isSluiceError(thrown)) throw thrown;
+      failed.push({ table: one.id, error: thrown });
+    }
+  }
+  return { tables, left, failed };
+}
 
 function sayTables(stream: string, tables: readonly Parked[], left: readonly string[]): void {
   for (const { id } of tables) {
