@@ -22,10 +22,13 @@ const FIRST_SLOT = 3; // descriptors 3, 4, … are the slot files
 const HUNG_AFTER = 150; // ms beyond a call's limit after which its isolate will not come back
 const AFTER = 1000; // ms for fetching what a call left ready
 const PIECE = 256 << 10; // characters of a text that one frame carries
+const QUIET = 40; // ms without work until an isolate is made ahead
 const AGES = 3; // a call that the machine, not the guest, made slow gets more time this often
 
+type Load = LoadMessage & { readonly guest: string };
+
 interface Program {
-  readonly load: LoadMessage;
+  readonly load: Load;
   cell: Cell | null;
   /** True when no event has run in the cell. */
   clean: boolean;
@@ -36,8 +39,19 @@ interface Program {
 }
 
 const garbage = createCollector();
+/** An isolate made ahead: no program and no event was ever in it. */
+interface Ahead {
+  readonly cell: Cell;
+  readonly guest: string;
+  readonly limits: string;
+}
+
 const programs = new Map<number, Program>();
-const queue: ToChild[] = [];
+let ahead: Ahead | null = null;
+let guest = ''; // of the load before
+let wanted: Load | null = null; // the load that the next one will likely resemble
+let waiting: NodeJS.Timeout | undefined; // until there was no work for a while
+const queue: (ToChild | { readonly t: 'ahead' })[] = [];
 const stopped = new Set<number>();
 let busy = false;
 let made = 0; // isolates, for the parent: a process that has made many is replaced
@@ -73,17 +87,43 @@ function catastrophe(message: string): void {
 }
 
 async function build(program: Program): Promise<string> {
+  const { text, limits } = program.load;
   program.cell?.dispose();
-  program.cell = createCell(program.load.limits, catastrophe);
+  program.cell = takeAhead(program.load) ?? newCell(program.load);
   program.clean = true;
   program.slices = 0;
   program.born = performance.now();
+  running.cell = program.cell;
+  return guarded(program.cell, limits.load, () => program.cell!.load(program.load.guest, text));
+}
+
+function newCell({ limits }: Load): Cell {
   made++;
   garbage.note({ isolates: 1 });
-  running.cell = program.cell;
-  return guarded(program.cell, program.load.limits.load, () =>
-    program.cell!.load(program.load.guest, program.load.text),
-  );
+  return createCell(limits, catastrophe);
+}
+
+function takeAhead(load: Load): Cell | null {
+  if (ahead === null || !isLike(ahead, load)) return null;
+  const { cell } = ahead;
+  ahead = null;
+  return cell;
+}
+
+function isLike(one: Ahead, load: Load): boolean {
+  return one.guest === load.guest && one.limits === JSON.stringify(load.limits);
+}
+
+async function makeAhead(): Promise<void> {
+  if (wanted === null || (ahead !== null && isLike(ahead, wanted))) return;
+  ahead?.cell.dispose();
+  ahead = null;
+  const { guest: own, limits } = wanted;
+  const cell = newCell(wanted);
+  running.cell = cell;
+  const error = await cell.prepare(own).catch((thrown: Error) => thrown.message);
+  if (error === '') ahead = { cell, guest: own, limits: JSON.stringify(limits) };
+  else cell.dispose(); // it will be made when it is needed, and say so then
 }
 
 /** A call, watched: when isolated-vm cannot end it, the parent is told which event it was and ends the process. */
@@ -110,11 +150,14 @@ async function guarded<T>(cell: Cell, limit: number, call: () => Promise<T>): Pr
 }
 
 async function load(message: LoadMessage): Promise<void> {
-  const program: Program = { load: message, cell: null, clean: true, slices: 0, born: 0 };
+  guest = message.guest ?? guest;
+  const own = { ...message, guest };
+  const program: Program = { load: own, cell: null, clean: true, slices: 0, born: 0 };
   programs.set(message.p, program);
   let error = '';
   try {
     error = await build(program);
+    if (message.ahead) wanted = own;
   } catch (thrown) {
     error = JSON.stringify({ why: thrown instanceof CallFailure ? thrown.why : 'crash' });
     program.cell?.dispose();
@@ -307,6 +350,7 @@ async function run(message: RunMessage): Promise<void> {
 async function pump(): Promise<void> {
   if (busy) return;
   busy = true;
+  clearTimeout(waiting);
   garbage.rest(false);
   for (let message = queue.shift(); message !== undefined; message = queue.shift()) {
     if (message.t === 'load') {
@@ -318,12 +362,19 @@ async function pump(): Promise<void> {
     } else if (message.t === 'drop') {
       programs.get(message.p)?.cell?.dispose();
       programs.delete(message.p);
+    } else if (message.t === 'ahead') {
+      await makeAhead();
     }
     running.cell = null;
     if (queue.length === 0) handOver();
   }
   busy = false;
   garbage.rest(true);
+  if (wanted === null || (ahead !== null && isLike(ahead, wanted))) return;
+  waiting = setTimeout(() => {
+    queue.push({ t: 'ahead' });
+    void pump();
+  }, QUIET);
 }
 
 const onChunk = lineReader(

@@ -28,6 +28,8 @@ export interface Life {
 export interface Child {
   readonly process: SandboxProcess;
   readonly loaded: Map<number, Entry>;
+  /** Of the program that it was given last. */
+  guest: string | null;
   /** By the number of the program, the oldest first: those that somebody waits for. */
   readonly loading: Map<number, Loading>;
   /** The first is the one that runs, once what is loaded before it is loaded. */
@@ -121,6 +123,7 @@ export function createChildren(
         },
       ),
       loaded: new Map(),
+      guest: null,
       loading: new Map(),
       sent: [],
       free: Array.from({ length: DEPTH }, (_, i) => i),

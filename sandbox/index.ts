@@ -124,6 +124,11 @@ export interface SandboxOptions {
   /** How many child processes; by default as many as there are cores. */
   readonly children?: number;
   /**
+   * After a load each child makes an isolate for the next program of the same guest and limits, while it has nothing to do: for
+   * code that is loaded anew while somebody writes it.
+   */
+  readonly ahead?: boolean;
+  /**
    * The file where the proof that the sandbox holds here is remembered (proof.ts); asked for when a child is ready. Without one,
    * nothing is proved.
    */

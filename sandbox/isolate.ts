@@ -31,6 +31,9 @@ export interface Cell {
   cpu(): number;
   /** Bytes of its heap that are taken, garbage that is not collected yet with them. */
   heap(): number;
+  /** Evaluates the guest of the program that will be loaded. */
+  prepare(guest: string): Promise<string>;
+  /** `guest`: that of `prepare`, where that was called. */
   load(guest: string, text: string): Promise<string>;
   begin(slice: string): Promise<void>;
   go(from: number, to: number, timeout: number): Promise<string>;
@@ -67,6 +70,7 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
   const reference = (name: string): IVM.Reference<(...args: unknown[]) => unknown> =>
     made.getSync(name, { reference: true }) as IVM.Reference<(...args: unknown[]) => unknown>;
   const refs = {
+    prepare: reference('prepare'),
     load: reference('load'),
     begin: reference('begin'),
     go: reference('go'),
@@ -91,6 +95,7 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
       return (user + system) / 1000;
     },
     heap: () => (isolate.isDisposed ? 0 : isolate.getHeapStatisticsSync().used_heap_size),
+    prepare: (guest) => call('prepare', [guest], limits.load),
     load: (guest, text) => call('load', [guest, text], limits.load),
     async begin(slice) {
       await call('begin', [slice], 5000);

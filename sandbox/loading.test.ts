@@ -1,7 +1,8 @@
 // Programs that are loaded beside others that end their process: a death counts for what ran when it came, and for nothing that
 // only waited behind it.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { LIFE } from './children.ts';
 import { LoadFailure } from './index.ts';
 import { createPool } from './pool.ts';
 import { ENDLESS, numbers, type ProgramParts, program as programWith, slice } from './test-program.ts';
@@ -54,4 +55,26 @@ test('a pool that has ended loads nothing', async () => {
   await pool[Symbol.asyncDispose]();
   await expect(pool.load(program('return main'))).rejects.toThrow('disposed');
   expect(pool.processes()).toEqual([]);
+});
+
+test('an isolate that was made ahead belongs to one program, with its own limits, and no other ran in it', async () => {
+  const life = { ...LIFE, childIsolates: 2 };
+  await using pool = createPool({ children: 1, spare: false, ahead: true, life });
+  // counts the programs that were loaded in its isolate
+  const guest = '(() => { let loads = 0; return (text) => { loads++; return () => `${text}${loads}`; }; })()';
+  const counting = (text: string, limits = {}) => ({ ...program('', { limits }), guest, text });
+  const first = await pool.load(counting('a'));
+  const [child] = pool.processes();
+  // a child that has made two is replaced, and only one was made for a program
+  const replaced = async (): Promise<void> => {
+    await first.run(slice(1));
+    expect(pool.processes()).not.toContain(child);
+  };
+  await vi.waitFor(replaced, { interval: 100, timeout: 20_000 });
+  for (const text of ['b', 'c', 'd']) {
+    const next = await pool.load(counting(text));
+    expect((await next.run(slice(2))).answers).toEqual([`${text}1`, `${text}1`]);
+  }
+  const tight = await pool.load(counting('e', { output: 1 }));
+  expect((await tight.run(slice(1))).answers).toEqual([expect.objectContaining({ why: 'output' })]);
 });

@@ -100,7 +100,17 @@ export function createPool(options: PoolOptions): Sandbox {
     if (child.loaded.has(entry.number)) return;
     child.loaded.set(entry.number, entry);
     const { guest, text, limits } = entry.program;
-    child.process.send({ t: 'load', p: entry.number, guest, text, limits, wear: life.isolate });
+    const isKnown = child.guest === guest;
+    child.guest = guest;
+    child.process.send({
+      t: 'load',
+      p: entry.number,
+      guest: isKnown ? null : guest,
+      text,
+      limits,
+      wear: life.isolate,
+      ahead: options.ahead === true,
+    });
   }
 
   function onMessage(child: Child, message: Exclude<FromChild, { t: 'ready' | 'text' }>): void {

@@ -15,10 +15,13 @@ export interface ProgramLimits extends HarnessLimits {
 export interface LoadMessage {
   readonly t: 'load';
   readonly p: number;
-  readonly guest: string;
+  /** null: that of the load before. A language's is large, and the same for all of its programs. */
+  readonly guest: string | null;
   readonly text: string;
   readonly limits: ProgramLimits;
   readonly wear: Wear;
+  /** Another one of this guest and these limits will likely come: an isolate is made for it while there is nothing to do. */
+  readonly ahead: boolean;
 }
 
 /** When an isolate is made anew before its next slice: what it holds on to, and how its heap has fallen apart, goes with it. */

@@ -27,6 +27,8 @@ export interface LanguagesOptions {
   readonly log?: Logger;
   /** Sandbox children; by default as many as there are cores. */
   readonly children?: number;
+  /** The same code is loaded again and again while somebody writes it: what can be made ready for it is (sandbox/index.ts). */
+  readonly ahead?: boolean;
   /** The file in which the sandbox remembers that it holds here; asked for when a child is ready. */
   readonly proof?: () => string | undefined;
 }
@@ -55,6 +57,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
     sandbox ??= createSandbox({
       ...(options.proof === undefined ? {} : { proof: options.proof }),
       ...(options.children === undefined ? {} : { children: options.children }),
+      ...(options.ahead === undefined ? {} : { ahead: options.ahead }),
       ...(options.log === undefined ? {} : { log: options.log }),
     });
     return sandbox;

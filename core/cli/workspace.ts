@@ -39,11 +39,17 @@ export interface Opened extends AsyncDisposable {
 /**
  * `inspect`: for verbs that only look at the state; the manifest need not be runnable.
  * `runs`: transforms will run, so the sandbox starts while the manifest is read.
+ * `edits`: code will be loaded again and again while somebody writes it.
  * `words`: the verb takes more than a manifest. All others refuse what is no file, or they would take ./sluice.yaml instead.
  */
 export async function openWorkspace(
   invocation: Invocation,
-  options: { readonly inspect?: boolean; readonly runs?: boolean; readonly words?: boolean } = {},
+  options: {
+    readonly inspect?: boolean;
+    readonly runs?: boolean;
+    readonly edits?: boolean;
+    readonly words?: boolean;
+  } = {},
 ): Promise<Opened> {
   const { file, rest } = manifestFile(invocation.positionals);
   if (rest.length > 0 && options.words !== true) {
@@ -61,7 +67,7 @@ export async function openWorkspace(
     notice: (message) => log.info({}, message),
   });
   let proof: string | undefined;
-  const languages = createLanguages({ log, proof: () => proof });
+  const languages = createLanguages({ log, proof: () => proof, ahead: options.edits === true });
   if (options.runs === true && mayHaveTransforms(file)) languages.warm();
   const loaded = await loadManifest(file, {
     resolvePlugin: (name, kind) => registry.resolve(name, kind),

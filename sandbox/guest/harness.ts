@@ -52,6 +52,8 @@ export interface HarnessLimits {
 
 /** Called by the child through references; strings and numbers only. */
 export interface Harness {
+  /** Evaluates the guest of the program that will be loaded. */
+  prepare(guest: string): string;
   load(guest: string, text: string): string;
   begin(slice: string): void;
   go(from: number, to: number): string;
@@ -84,6 +86,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const most = limits.depth;
   const BIG = 4 << 20; // answers beyond this are handed over before the next event
 
+  let program: GuestProgram | undefined;
   let run: GuestRun | undefined;
   let body = '';
   let starts: Int32Array | number[] = [];
@@ -439,24 +442,33 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     },
   };
 
+  const loading = (step: () => void): string => {
+    ids = ['']; // while it loads, the clock stands at 0 and the dice have one seed
+    times = [0];
+    running = 0;
+    sync = true;
+    try {
+      step();
+      return '';
+    } catch (thrown) {
+      return render(thrown);
+    } finally {
+      sync = false;
+      ids = null;
+      times = null;
+    }
+  };
+
   return {
-    load(guest, text) {
-      ids = ['']; // while it loads, the clock stands at 0 and the dice have one seed
-      times = [0];
-      running = 0;
-      sync = true;
-      try {
-        const program = evaluate(guest) as GuestProgram;
+    prepare: (guest) =>
+      loading(() => {
+        program = evaluate(guest) as GuestProgram;
+      }),
+    load: (guest, text) =>
+      loading(() => {
+        program ??= evaluate(guest) as GuestProgram;
         run = program(text, host);
-        return '';
-      } catch (thrown) {
-        return render(thrown);
-      } finally {
-        sync = false;
-        ids = null;
-        times = null;
-      }
-    },
+      }),
     begin(slice) {
       const end = slice.lastIndexOf('\n');
       const header = parse(slice.slice(end + 1)) as { n?: number; l: number[]; p: number; t?: number[]; i?: string[] };

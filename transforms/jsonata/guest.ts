@@ -74,48 +74,43 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     return out;
   };
 
-  return (text, host) => {
-    const { expression, lane, js, careful, constants, traits } = JSON.parse(text) as Program;
-
-    // The library asks for the time of every evaluation. Of an expression that never shows it, this would have all heads sent.
-    class Still extends Date {
-      constructor(...args: unknown[]) {
-        super(...((args.length === 0 ? [0] : args) as [number]));
-      }
-      static override now(): number {
-        return 0;
-      }
+  // The library asks for the time of every evaluation. Of an expression that never shows it, this would have all heads sent.
+  class Still extends Date {
+    constructor(...args: unknown[]) {
+      super(...((args.length === 0 ? [0] : args) as [number]));
     }
-    const load = (source: string): Module => {
-      const module = { exports: {} };
-      const names = 'module, exports, window, global, self, require, define, Date';
-      const make = evaluate(`(function (${names}) {${source}\n})`) as (...args: unknown[]) => void;
-      make(
-        module,
-        module.exports,
-        { btoa, atob },
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        traits.clock ? Date : Still,
-      );
-      return module.exports as Module;
-    };
-
-    const sync = parts.sync === null ? null : load(parts.sync);
+    static override now(): number {
+      return 0;
+    }
+  }
+  const load = (source: string, clock: DateConstructor): Module => {
+    const module = { exports: {} };
+    const names = 'module, exports, window, global, self, require, define, Date';
+    const make = evaluate(`(function (${names}) {${source}\n})`) as (...args: unknown[]) => void;
+    make(module, module.exports, { btoa, atob }, undefined, undefined, undefined, undefined, clock);
+    return module.exports as Module;
+  };
+  const loadSync = (source: string, clock: DateConstructor): Module => {
+    const sync = load(source, clock);
     // A function in place of a text is written out as its source there, and the source without promises is another one.
-    const replace = sync?.internals.staticFrame.lookup('replace') as {
+    const replace = sync.internals.staticFrame.lookup('replace') as {
       implementation: (...args: unknown[]) => unknown;
     };
-    if (sync !== null) {
-      const { implementation } = replace;
-      replace.implementation = function (this: unknown, ...args) {
-        if (typeof args[1] === 'string' && typeof args[2] === 'function')
-          throw new Error('only the reference has its source');
-        return implementation.apply(this, args);
-      };
-    }
+    const { implementation } = replace;
+    replace.implementation = function (this: unknown, ...args) {
+      if (typeof args[1] === 'string' && typeof args[2] === 'function')
+        throw new Error('only the reference has its source');
+      return implementation.apply(this, args);
+    };
+    return sync;
+  };
+  // Before any expression is there: so it is done already in an isolate that was made ahead.
+  const still = parts.sync === null ? null : loadSync(parts.sync, Still as DateConstructor);
+
+  return (text, host) => {
+    const { expression, lane, js, careful, constants, traits } = JSON.parse(text) as Program;
+    const clock = (traits.clock ? Date : Still) as DateConstructor;
+    const sync = traits.clock && parts.sync !== null ? loadSync(parts.sync, clock) : still;
     const interpreted = sync?.(expression);
     const runtime = js === null ? null : makeRuntime(sync!.internals);
     const made = (code: string): Compiled =>
@@ -123,7 +118,7 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     const compiled = js === null ? null : made(js);
     let carefully: Compiled | undefined;
     let reference: Expression | undefined;
-    if (lane === 'reference') reference = load(parts.reference)(expression);
+    if (lane === 'reference') reference = load(parts.reference, clock)(expression);
 
     // Names that the library gives a meaning to where it should see a document's key, and the one that sets a prototype.
     const oddIn = (one: string): boolean =>
@@ -206,7 +201,7 @@ export function jsonataGuest(parts: GuestParts, makeRuntime: (library: Library) 
     };
 
     const refer = (input: unknown, event: () => unknown): unknown => {
-      reference ??= load(parts.reference)(expression);
+      reference ??= load(parts.reference, clock)(expression);
       const bindings = bindingsFor(traits.event ? event() : undefined);
       const done = (async () => finish(await reference.evaluate(input, bindings)))();
       return done.catch((thrown: unknown) => {

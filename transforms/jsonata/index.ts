@@ -42,9 +42,8 @@ export const jsonata: Language = {
     }
     const tree = parsed(engine, source, (line, column) => ({ file, ...placeFrom(offset, line, column) }));
     const { program, why } = programOf(engine, tree, source, lane, constants);
-    const parts = { reference: engine.reference, sync: engine.sync };
     return {
-      guest: `(${jsonataGuest})(${JSON.stringify(parts)}, ${runtime})`,
+      guest: guestOf(engine),
       text: JSON.stringify(program),
       version: `jsonata@${engine.version}`,
       code: [source],
@@ -52,6 +51,16 @@ export const jsonata: Language = {
     };
   },
 };
+
+const guests = new WeakMap<Engine, string>();
+
+/** Half a megabyte, made once for each engine. */
+function guestOf(engine: Engine): string {
+  const { reference, sync } = engine;
+  const guest = guests.get(engine) ?? `(${jsonataGuest})(${JSON.stringify({ reference, sync })}, ${runtime})`;
+  guests.set(engine, guest);
+  return guest;
+}
 
 /** What runs in the isolate, and why it is not the compiled lane. */
 export function programOf(

@@ -37,7 +37,7 @@ export const command: Command = {
     const port = portOf(invocation);
     await using sample = invocation.positionals.length === 0 ? await server.sampleProject() : null;
     const positionals = sample === null ? invocation.positionals : [sample.file];
-    await using opened = await openWorkspace({ ...invocation, positionals }, { inspect: true });
+    await using opened = await openWorkspace({ ...invocation, positionals }, { inspect: true, edits: true });
     const manifest = await manifestOf(opened, invocation);
     if (manifest === null) return findingsExit(opened.loaded.findings);
     await using store = await openStore(manifest, opened.log);
