@@ -15,8 +15,11 @@ import type { Logger, Transform } from '../plugin.ts';
 import { memoryStore } from '../state/index.ts';
 
 export interface SteppedChain extends AsyncDisposable {
-  /** What became of each event of the batch, in order. @throws SluiceError when a step cannot run at all */
-  through(batch: EventBatch, signal: AbortSignal): Promise<readonly Passage[]>;
+  /**
+   * What became of each event of the batch, in order. `measured`: with its cost, for which it has calls of its own.
+   * @throws SluiceError when a step cannot run at all
+   */
+  through(batch: EventBatch, signal: AbortSignal, measured: boolean): Promise<readonly Passage[]>;
 }
 
 /** Of one source event. */
@@ -28,7 +31,7 @@ export interface Passage {
   /** Envelopes that came out of the last step. */
   readonly outputs: readonly string[];
   readonly error: ErrorData | null;
-  /** In the sandbox, of all steps. null: of a plugin's steps, or where it ended its isolate, it is not known. */
+  /** In the sandbox, of all steps. null: not measured; of a plugin's steps, or where it ended its isolate, it is not known. */
   readonly cost: Cost | null;
 }
 
@@ -58,9 +61,9 @@ export async function openSteps(
   const config = { ...stream, transformations: rules, sinks: [] };
   const chain = replayChain(await openChain({ config, store: memoryStore(), languages, log, signal }, []));
   return {
-    async through(batch, abort) {
+    async through(batch, abort, measured) {
       try {
-        return await through(chain, batch, abort);
+        return await through(chain, batch, abort, measured);
       } catch (thrown) {
         throw thrown instanceof StreamFailed ? thrown.error : thrown; // there is no stream that could fail
       }
@@ -71,7 +74,12 @@ export async function openSteps(
   };
 }
 
-async function through(chain: Chain, input: EventBatch, signal: AbortSignal): Promise<readonly Passage[]> {
+async function through(
+  chain: Chain,
+  input: EventBatch,
+  signal: AbortSignal,
+  measured: boolean,
+): Promise<readonly Passage[]> {
   const whole = textsBySource(input, null, input.length);
   const passages = whole.map((inputs) => ({
     step: null as string | null,
@@ -91,15 +99,17 @@ async function through(chain: Chain, input: EventBatch, signal: AbortSignal): Pr
     }
     // rows are known to parse once a step has made them
     const sources = origin;
-    const measured = withCosts(chain.steps[k]!, batch, (index, cost) => {
+    const note = (index: number, cost: Cost): void => {
       const passage = passages[sources[index]!]!;
       passage.cost = sum(passage.cost, cost);
-    });
+    };
+    const own = chain.steps[k]!;
+    const toRun = measured ? withCosts(own, batch, note) : own;
     const {
       out,
       origin: from,
       failures,
-    } = await applyChain({ ...chain, steps: [measured], verify: k === 0 }, batch, signal);
+    } = await applyChain({ ...chain, steps: [toRun], verify: k === 0 }, batch, signal);
     for (const { source, letter } of failures) passages[origin[source]!]!.error ??= letter?.error ?? null;
     origin = Array.from({ length: out.length }, (_, j) => origin[from?.[j] ?? j]!);
     batch = out;

@@ -137,6 +137,12 @@ export const endpoints = {
         steps: { ...steps, description: 'the whole chain, in its order; absent: that of the stream' },
         until: { type: 'string', description: 'the id of the last step that runs; absent: all' },
         events: { type: 'array', items: given, maxItems: 500 },
+        measured: {
+          type: 'boolean',
+          default: false,
+          description:
+            'with the time and the memory of each event; each then has a call of its own, which takes longer',
+        },
       },
       ['tab', 'stream', 'events'],
     ),

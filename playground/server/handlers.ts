@@ -83,7 +83,8 @@ export function handlersOf(bench: Workbench): Handlers {
           const rules = await rulesOf(workbook, stream, body.steps, body.until);
           const batches: EventBatch[] = [];
           for (const [i, given] of body.events.entries()) batches.push(await events.batch(given, i + 1));
-          return await run({ rules, stream, events: batches, languages, shown, signal: either });
+          const { measured } = body;
+          return await run({ rules, stream, events: batches, measured, languages, shown, signal: either });
         });
       } finally {
         if (tabs.get(body.tab) === own) tabs.delete(body.tab);

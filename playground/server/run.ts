@@ -31,13 +31,16 @@ export interface RunParts {
   readonly rules: readonly TransformRule[];
   readonly stream: StreamConfig;
   readonly events: readonly EventBatch[];
+  /** With what each event costs. */
+  readonly measured: boolean;
   readonly languages: Languages;
   /** Errors as they may be shown. */
   shown(error: ErrorData): ErrorData;
   readonly signal: AbortSignal;
 }
 
-export async function run({ rules, stream, events, languages, shown, signal }: RunParts): Promise<Response<'run'>> {
+export async function run(parts: RunParts): Promise<Response<'run'>> {
+  const { rules, stream, events, measured, languages, shown, signal } = parts;
   const started = performance.now();
   const logs = openLogBook();
   let problemAt: string | undefined;
@@ -46,8 +49,7 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
     const problem = (step: string): void => {
       problemAt = step;
     };
-    const parts = { languages, log: logs.log, signal, problem };
-    chain = await openSteps(rules, stream, parts);
+    chain = await openSteps(rules, stream, { languages, log: logs.log, signal, problem });
   } catch (thrown) {
     signal.throwIfAborted();
     const problem = shown(toSluiceError(thrown).toJSON()) as PlaygroundError;
@@ -67,7 +69,7 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
     const slice = sliceOf(events, from, most);
     const began = performance.now();
     // The first event is always told: it is bounded by the limits of its transform, also on a machine that is busy.
-    const passages = await through(chain, slice, from === 0 ? signal : either);
+    const passages = await through(chain, slice, from === 0 ? signal : either, measured);
     most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 4);
     from += slice.length;
     signal.throwIfAborted();
@@ -99,9 +101,9 @@ export async function run({ rules, stream, events, languages, shown, signal }: R
   };
 }
 
-async function through(chain: SteppedChain, slice: EventBatch, signal: AbortSignal) {
+async function through(chain: SteppedChain, slice: EventBatch, signal: AbortSignal, measured: boolean) {
   try {
-    return await chain.through(slice, signal);
+    return await chain.through(slice, signal, measured);
   } catch (thrown) {
     return toSluiceError(thrown);
   }

@@ -120,10 +120,10 @@ export const result = {
     outputs: { type: 'array', items: text, description: 'envelopes that the last step gave' },
     error,
     logs: { type: 'array', items: logLine },
-    ms: { type: 'number', description: 'time in the sandbox, of all steps' },
+    ms: { type: 'number', description: 'time in the sandbox, of all steps; of a measured run' },
     memory: {
       type: 'integer',
-      description: 'bytes that the heap grew by; absent where garbage was collected meanwhile',
+      description: 'bytes that the heap grew by, of a measured run; absent where garbage was collected meanwhile',
     },
   },
 } as const;

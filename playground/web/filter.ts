@@ -2,14 +2,21 @@
 // `"two words"`, any text; and `fate:failed`, which only the page knows. The rest is what the server's filter means
 // (server/filter.ts), a little wider, so that nothing that the server found is hidden while a word is half typed.
 
-import type { FateLook } from './fates.ts';
+import { type FateLook, fateOf } from './fates.ts';
 import { parsedObject } from './json-text.ts';
-import type { Item } from './state.ts';
+import { type Item, itemsOf, type State } from './state.ts';
 
 interface Word {
   readonly whole: string;
   readonly name: string | null;
   readonly value: string;
+}
+
+/** What the list shows: what fits the filter, with what became of it in the last run. */
+export function fittingItems(state: State): readonly Item[] {
+  const { filter, run } = state;
+  if (filter.trim() === '') return itemsOf(state);
+  return itemsOf(state).filter((one) => fits(one, fateOf(run.results.get(one.ref)), filter));
 }
 
 export function fits(item: Item, fate: FateLook, filter: string): boolean {

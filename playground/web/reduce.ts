@@ -1,7 +1,13 @@
 // Every way in which the page's state changes: one reducer over plain data. It does nothing by itself: work.ts talks to the
 // server and the browser, and tells what came of it by actions. So each rule here is a unit test.
 
-import type { PlaygroundError, PlaygroundLetter, PlaygroundReplay, PlaygroundTestResult } from '../server/api.ts';
+import type {
+  PlaygroundError,
+  PlaygroundLetter,
+  PlaygroundReplay,
+  PlaygroundTestResult,
+  RunResult,
+} from '../server/api.ts';
 import type { HistoryEntry } from './history.ts';
 import type { LanguageName } from './language-names.ts';
 import {
@@ -53,6 +59,7 @@ export type Action =
   | { readonly type: 'take-disk' }
   | { readonly type: 'running' }
   | { readonly type: 'ran'; readonly refs: readonly string[]; readonly answer: RunAnswer }
+  | { readonly type: 'measured'; readonly refs: readonly string[]; readonly results: readonly RunResult[] }
   | { readonly type: 'run-failed'; readonly error: PlaygroundError }
   | { readonly type: 'problem'; readonly at: number }
   | { readonly type: 'tests'; readonly transform: string; readonly answer: TestsAnswer }
@@ -217,6 +224,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, run: { ...state.run, running: true } };
     case 'ran':
       return afterRun(state, action.refs, action.answer);
+    case 'measured':
+      return { ...state, run: withCosts(state.run, action.refs, action.results) };
     case 'run-failed':
       return {
         ...state,
@@ -333,17 +342,35 @@ function onDisk(state: State): State {
 function afterRun(state: State, refs: readonly string[], answer: RunAnswer): State {
   const problem =
     answer.problem === undefined ? null : { error: answer.problem, step: answer.step ?? stepOf(state)?.id ?? '' };
-  const done: Pick<RunState, 'running' | 'problem' | 'stopped' | 'ms' | 'logsDropped'> = {
+  const done: Pick<RunState, 'running' | 'problem' | 'stopped' | 'ms' | 'measured' | 'logsDropped'> = {
     running: false,
     problem,
     stopped: answer.stopped ?? null,
     ms: answer.ms,
+    measured: false,
     logsDropped: answer.logs_dropped ?? 0,
   };
   // what was seen stays on the screen, and says that it is old
   if (problem !== null) return { ...state, run: { ...state.run, ...done, stale: true } };
-  const results = new Map(
-    refs.flatMap((ref, i) => (answer.results[i] === undefined ? [] : [[ref, answer.results[i]] as const])),
-  );
+  const results = new Map<string, RunResult>();
+  for (const [i, ref] of refs.entries()) {
+    const { ms, memory } = state.run.results.get(ref) ?? {};
+    // what it took before stands there, and says so, until it is measured anew
+    if (answer.results[i] !== undefined) results.set(ref, withCost(answer.results[i], ms, memory));
+  }
   return { ...state, run: { ...done, results, stale: false }, problemAt: -1 };
+}
+
+function withCosts(run: RunState, refs: readonly string[], measured: readonly RunResult[]): RunState {
+  const results = new Map(run.results);
+  for (const [i, ref] of refs.entries()) {
+    const known = results.get(ref);
+    if (known !== undefined) results.set(ref, withCost(known, measured[i]?.ms, measured[i]?.memory));
+  }
+  return { ...run, results, measured: true };
+}
+
+function withCost(result: RunResult, ms: number | undefined, memory: number | undefined): RunResult {
+  const { ms: _, memory: __, ...rest } = result;
+  return { ...rest, ...(ms === undefined ? {} : { ms }), ...(memory === undefined ? {} : { memory }) };
 }

@@ -1,4 +1,5 @@
-// Running: the events after each change, then the tests. Keeps drafts and history as it goes.
+// Running: the events after each change; then, when nothing more happens, the tests, and the events once more to measure what
+// each takes. Keeps drafts and history as it goes.
 
 import { ApiError } from './api-client.ts';
 import { type Desk, LISTED } from './desk.ts';
@@ -8,8 +9,8 @@ import { createLiveRun } from './live-run.ts';
 import { itemsOf, type RunAnswer, type State, stepOf } from './state.ts';
 import { draftSteps, isDirty, type KeptStep, sourceOf } from './steps.ts';
 
-/** ms after the last run until the tests run, and until a draft that ran goes into the history. */
-const TEST_PAUSE = 300;
+/** ms after the last run until the tests run and costs are measured, and until a draft that ran goes into the history. */
+const REST_PAUSE = 300;
 const HISTORY_PAUSE = 2000;
 
 export type Running = ReturnType<typeof createRunning>;
@@ -18,21 +19,31 @@ export type Running = ReturnType<typeof createRunning>;
 export function createRunning(desk: Desk, tab: string) {
   const { store, api, complain } = desk;
 
+  /** What a run is asked for now. */
+  function wanted() {
+    const { stream, chain, at, session } = store.get();
+    const items = itemsOf(store.get()).slice(0, session?.run_limits.events ?? LISTED);
+    const until = chain[at]?.id;
+    const body = {
+      tab,
+      stream,
+      steps: draftSteps(chain),
+      events: items.map((one) => one.given),
+      ...(until === undefined ? {} : { until }),
+    };
+    return { refs: items.map((one) => one.ref), body };
+  }
+
+  /** What follows a run, until the next one begins. */
+  let rest = new AbortController();
   const live = createLiveRun<{ readonly refs: readonly string[]; readonly answer: RunAnswer } | null>({
     async run(signal) {
-      const { stream, chain, at, session } = store.get();
-      const items = itemsOf(store.get()).slice(0, session?.run_limits.events ?? LISTED);
-      if (items.length === 0) return null;
+      rest.abort();
+      rest = new AbortController();
+      const { refs, body } = wanted();
+      if (refs.length === 0) return null;
       store.send({ type: 'running' });
-      const until = chain[at]?.id;
-      const body = {
-        tab,
-        stream,
-        steps: draftSteps(chain),
-        events: items.map((one) => one.given),
-        ...(until === undefined ? {} : { until }),
-      };
-      return { refs: items.map((one) => one.ref), answer: await api.call('run', { body, signal }) };
+      return { refs, answer: await api.call('run', { body, signal }) };
     },
     done(ran) {
       if (ran === null) return;
@@ -57,7 +68,7 @@ export function createRunning(desk: Desk, tab: string) {
   let asked: string | null = null;
   /** The version that was run again because its time was over before its first event. */
   let tried = -1;
-  let testTimer: ReturnType<typeof setTimeout> | undefined;
+  let restTimer: ReturnType<typeof setTimeout> | undefined;
   const unsubscribe = store.subscribe((state, before) => {
     if (state.version !== before.version) {
       live.ask(typed);
@@ -67,17 +78,27 @@ export function createRunning(desk: Desk, tab: string) {
     const step = stepOf(state);
     if (step !== null && step.disk !== null && state.tests.transform !== step.id && asked !== step.id)
       void listTests(step.id);
-    // the tests follow a run that came through, when nothing more happens
-    if (
-      state.run !== before.run &&
-      !state.run.running &&
-      !state.run.stale &&
-      (state.tests.answer?.tests.length ?? 0) > 0
-    ) {
-      clearTimeout(testTimer);
-      testTimer = setTimeout(() => void runTests(), TEST_PAUSE);
-    }
+    if (state.run === before.run) return;
+    clearTimeout(restTimer);
+    if (state.run.running || state.run.stale || state.run.measured || state.run.results.size === 0) return;
+    restTimer = setTimeout(() => {
+      void measure();
+      if ((store.get().tests.answer?.tests.length ?? 0) > 0) void runTests();
+    }, REST_PAUSE);
   });
+
+  /** The same run once more, with a call for each event: what is looked at while typing need not wait for that. */
+  async function measure(): Promise<void> {
+    const { signal } = rest;
+    const { refs, body } = wanted();
+    try {
+      const answer = await api.call('run', { body: { ...body, measured: true }, signal });
+      if (!signal.aborted) store.send({ type: 'measured', refs, results: answer.results });
+    } catch (error) {
+      // a run of this tab may end it; what it found nobody missed
+      if (!(error instanceof ApiError)) complain(error);
+    }
+  }
 
   /** Keeps what differs from the disk, and forgets what does not. */
   function keepDrafts(state: State): void {
@@ -130,17 +151,20 @@ export function createRunning(desk: Desk, tab: string) {
   async function runTests(): Promise<void> {
     const step = stepOf(store.get());
     if (step === null || step.disk === null) return;
-    const before = step;
+    const { signal } = rest;
     store.send({ type: 'testing' });
     try {
       const draft = draftSteps([step])[0]!;
       const answer = await api.call('runTests', {
         body: { transform: step.id, ...(draft.source === undefined ? {} : { step: draft }) },
+        signal,
       });
-      store.send({ type: 'tested', results: stepOf(store.get())?.id === before.id ? answer.results : [] });
+      store.send({ type: 'tested', results: stepOf(store.get())?.id === step.id ? answer.results : [] });
     } catch (error) {
-      store.send({ type: 'tested', results: [] });
-      complain(error);
+      // a newer run has ended them: those of before stay, and the newer one brings its own
+      const kept = signal.aborted ? [...store.get().tests.results.values()] : [];
+      store.send({ type: 'tested', results: kept });
+      if (!signal.aborted) complain(error);
     }
   }
 
@@ -154,6 +178,8 @@ export function createRunning(desk: Desk, tab: string) {
     listTests,
     stop(): void {
       live.stop();
+      rest.abort();
+      clearTimeout(restTimer);
       unsubscribe();
     },
   };

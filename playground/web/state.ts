@@ -45,6 +45,8 @@ export interface RunState {
   /** The results are of an earlier text: the one of now does not load, or nobody answers. */
   readonly stale: boolean;
   readonly ms: { readonly compile: number; readonly run: number } | null;
+  /** The results say what each event took. */
+  readonly measured: boolean;
   readonly logsDropped: number;
 }
 
@@ -132,6 +134,7 @@ export const noRun: RunState = {
   stopped: null,
   stale: false,
   ms: null,
+  measured: false,
   logsDropped: 0,
 };
 export const noTests: TestsState = { transform: '', answer: null, results: new Map(), running: false };

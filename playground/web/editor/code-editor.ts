@@ -5,7 +5,7 @@
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput } from '@codemirror/language';
-import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
+import { type Diagnostic, diagnosticCount, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { highlightSelectionMatches, searchKeymap } from '@codemirror/search';
 import { Annotation, Compartment, EditorState } from '@codemirror/state';
 import {
@@ -17,6 +17,7 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import type { LanguageName } from '../language-names.ts';
+import { changeOf } from './change-of.ts';
 import { completionSource, type KnownFields } from './completion.ts';
 import { languageExtensions } from './languages.ts';
 import { look } from './look.ts';
@@ -111,6 +112,7 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
       else if (effects.length > 0) view.dispatch({ effects });
     },
     mark(marks) {
+      if (marks.length === 0 && diagnosticCount(view.state) === 0) return;
       const diagnostics: Diagnostic[] = marks.map((one) => {
         const from = offsetOf(view.state, one.line, one.column);
         const line = view.state.doc.lineAt(from);
@@ -132,16 +134,6 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
 /** Keys that the page's own table (keys.ts) has: the editor leaves them to it. */
 function isOurs(binding: { key?: string | undefined }): boolean {
   return !['Mod-Enter', 'Alt-ArrowUp', 'Alt-ArrowDown'].includes(binding.key ?? '');
-}
-
-/** Only what differs, so that the cursor stays where it was. */
-function changeOf(old: string, text: string): { from: number; to: number; insert: string } {
-  let start = 0;
-  const shorter = Math.min(old.length, text.length);
-  while (start < shorter && old[start] === text[start]) start++;
-  let end = 0;
-  while (end < shorter - start && old[old.length - 1 - end] === text[text.length - 1 - end]) end++;
-  return { from: start, to: old.length - end, insert: text.slice(start, text.length - end) };
 }
 
 /** The server counts lines and columns from 1; a place beyond the text (typed on since) is the nearest there is. */

@@ -8,6 +8,7 @@ import { unifiedMergeView } from '@codemirror/merge';
 import { searchKeymap } from '@codemirror/search';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { drawSelection, EditorView, keymap, lineNumbers } from '@codemirror/view';
+import { changeOf } from './change-of.ts';
 import { look } from './look.ts';
 import { yamlColours } from './yaml-colours.ts';
 
@@ -51,7 +52,7 @@ export function createTextView(
   return {
     show(text, original = null) {
       if (text === shown.text && original === shown.original) return;
-      const changes = text === shown.text ? undefined : { from: 0, to: view.state.doc.length, insert: text };
+      const changes = text === shown.text ? undefined : changeOf(shown.text, text);
       // the diff is made anew by taking it out first: it would otherwise compare with the text of before
       if (shown.original !== null) view.dispatch({ effects: merge.reconfigure([]) });
       view.dispatch(changes === undefined ? {} : { changes });

@@ -41,7 +41,9 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
           {fate.word}
         </span>
         <span class="quiet">
-          {[duration(result?.ms), size(result?.memory)].filter((part) => part !== '').join(' · ')}
+          {[duration(result?.ms), size(result?.memory), result?.ms === undefined || state.run.measured ? '' : 'before']
+            .filter((part) => part !== '')
+            .join(' · ')}
         </span>
         <span class="fill" />
         <button

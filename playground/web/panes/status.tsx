@@ -27,7 +27,9 @@ export function StatusLine({ frame }: { readonly frame: Frame }) {
               : 'ready'}
       </span>
       <span class="quiet">{ran}</span>
-      {memory > 0 ? <span class="quiet">up to {size(memory)} an event</span> : null}
+      {memory > 0 ? (
+        <span class="quiet">{run.measured ? `up to ${size(memory)} an event` : 'time and memory: of before'}</span>
+      ) : null}
       <span class="fill" />
       {state.notice === null ? null : (
         <span class={state.notice.bad ? 'notice bad' : 'notice'} role={state.notice.bad ? 'alert' : 'note'}>

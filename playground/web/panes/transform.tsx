@@ -153,6 +153,7 @@ interface EditorProps {
 }
 
 function Editor({ frame, step, change }: EditorProps) {
+  const { results, problem, stopped, stale } = frame.state.run;
   // layout effects: hono runs others a frame later, and the text would be painted that much later
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<CodeEditor | null>(null);
@@ -184,7 +185,7 @@ function Editor({ frame, step, change }: EditorProps) {
   }, [step]);
   useLayoutEffect(() => {
     if (step !== null) editor.current?.mark(marksOf(frame.state, step));
-  }, [frame.state.run, step?.id]);
+  }, [results, problem, stopped, stale, step?.id]);
   return <div ref={host} class="editor" hidden={step === null} />;
 }
 
