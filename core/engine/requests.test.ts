@@ -165,6 +165,34 @@ describe('a request', () => {
     expect(new Set(await fates(store))).toEqual(new Set(events.map(({ id }) => `${id} resolved`)));
   });
 
+  test('is not taken for done when the state store was lost, and the home counts by the one of before', async () => {
+    let isOver = false;
+    const home = target();
+    const given = (waitsAt: number): TestStream => ({
+      source: log([{ events: [event(1, 1)] }, { events: [event(2, 2)] }].slice(0, waitsAt + 1), {
+        hook: (i) => (i === waitsAt ? until(() => isOver) : undefined),
+      }),
+      sinks: [{ id: 'h', to: home, home: true }],
+    });
+    const nothing = { stream: 's', type: 'replay', body: { ids: [], force: false } } as const;
+    const before = memoryStore();
+    for (let n = 0; n < 5; n++) await before.addRequest({ stream: 'other', type: 'replay', body: null });
+    const first = start(given(0), before);
+    await answered(before, await before.addRequest(nothing));
+    isOver = true;
+    await first.end;
+    expect(home.checkpoint!.request).toBe(6);
+
+    isOver = false;
+    const store = memoryStore();
+    const early = await store.addRequest(nothing);
+    const next = start(given(1), store);
+    expect(await answered(store, early)).toMatchObject({ status: 'failed', result: { fix: 'ask again' } });
+    expect(await answered(store, await store.addRequest(nothing))).toMatchObject({ number: 7, status: 'done' });
+    isOver = true;
+    expect(await next.end).toEqual({ state: 'ended' });
+  });
+
   test('to resume a transform that the manifest has no more ends its parking', async () => {
     const store = memoryStore();
     const stream = (hook?: MemoryLog['hook']): TestStream => ({

@@ -2,7 +2,7 @@
 // sinks. A request ends with a checkpoint that holds its number; one at or below that number is never done again.
 
 import type { Parked } from '../checkpoint.ts';
-import { type SluiceError, toSluiceError } from '../errors.ts';
+import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { StreamConfig } from '../manifest/model.ts';
 import type { StateStore, StoredRequest } from '../state/store.ts';
 import type { Json } from '../values.ts';
@@ -108,6 +108,16 @@ async function perform(request: StoredRequest, to: RunningParts): Promise<Json> 
     return ends as unknown as Json;
   }
   throw new Error(`this version of Sluice does not know requests of type ${request.type}`);
+}
+
+/** The checkpoint's number was given by a state store that is gone: what was asked in the new one is not covered by it. */
+export async function answerAnew(store: StateStore, stream: string, covered: number): Promise<void> {
+  const error = sluiceError('E_REQUEST_FAILED', {
+    message: 'the state store was new when this was asked, and the checkpoint at its home is from before',
+    fix: 'ask again',
+  });
+  for (const number of await store.numberAbove(stream, covered))
+    await store.updateRequest(number, 'failed', error.toJSON() as unknown as Json);
 }
 
 /** A crash came between the checkpoint that holds a request and its answer: the request is done, whatever it gave. */

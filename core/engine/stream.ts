@@ -23,7 +23,7 @@ import {
   takeOver,
 } from './open.ts';
 import { parkAgain, parkedNow } from './parking.ts';
-import { answerCovered, carryOut, Reposition, type RunningParts, refuse } from './requests.ts';
+import { answerAnew, answerCovered, carryOut, Reposition, type RunningParts, refuse } from './requests.ts';
 import { runSession } from './session.ts';
 import { restoreSlot, type Slot } from './slot.ts';
 import type { StreamStatus } from './status.ts';
@@ -294,6 +294,7 @@ async function startWriter(
       parts.log.info({ stream: config.id, sink: slot.id }, `sink ${slot.id} is back`);
     },
   });
+  await answerAnew(store, config.id, checkpoint.request);
   await answerCovered(store, config.id, checkpoint.request);
   // A first checkpoint (no position, all sink states) is saved before the first write (DELIVERY.md, section 2.6).
   if (first) await writer.commit({});

@@ -174,6 +174,11 @@ function memoryTables(): Tables<WireWrite> {
       }
       return number;
     },
+    numberAbove(stream, covered) {
+      if (lastRequest >= covered) return [];
+      lastRequest = covered;
+      return [...requests.values()].filter((r) => r.stream === stream && !isAnswered(r)).map((r) => r.number);
+    },
     nextRequest: (stream, after) =>
       [...requests.values()].find((r) => r.stream === stream && r.number > after && !isAnswered(r)) ?? null,
     getRequest: request,

@@ -53,6 +53,10 @@ function tablesOf(db: DatabaseSync, patience?: number): SqliteTables {
     on conflict (stream, slot) do update set seq = excluded.seq, text = excluded.text`);
   const forget = db.prepare('delete from checkpoint where stream = ?');
   const ask = db.prepare('insert into request (stream, type, body, created_at) values (?, ?, ?, ?)');
+  const given = db.prepare(`select seq from sqlite_sequence where name = 'request'`);
+  const firstGiven = db.prepare(`insert into sqlite_sequence (name, seq) values ('request', ?)`);
+  const give = db.prepare(`update sqlite_sequence set seq = ? where name = 'request'`);
+  const open = db.prepare(`select number from request where stream = ? and status in ('waiting', 'running')`);
   const next = db.prepare(`select * from request where stream = ? and number > ? and status in ('waiting', 'running')
     order by number limit 1`);
   const one = db.prepare('select * from request where number = ?');
@@ -135,6 +139,13 @@ function tablesOf(db: DatabaseSync, patience?: number): SqliteTables {
         const { lastInsertRowid } = ask.run(stream, type, JSON.stringify(body), new Date().toISOString());
         prune.run(Number(lastInsertRowid) - REQUESTS_KEPT);
         return Number(lastInsertRowid);
+      }),
+    numberAbove: (stream, covered) =>
+      written(() => {
+        const last = given.get() as { readonly seq: number } | undefined;
+        if ((last?.seq ?? 0) >= covered) return [];
+        (last === undefined ? firstGiven : give).run(covered);
+        return open.all(stream).map(({ number }) => number as number);
       }),
     nextRequest: (stream, after) => read(() => requestOf(next.get(stream, after))),
     getRequest: (number) => read(() => requestOf(one.get(number))),

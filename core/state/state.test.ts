@@ -327,6 +327,20 @@ describe.each(['sqlite', 'memory'] as const)('the %s store', (kind) => {
       expect(await store.addRequest({ stream: 'a', type: 'replay', body: null })).toBe(4);
     }));
 
+  test('a store that is new numbers its requests above the number of a checkpoint, and tells which it had given before', () =>
+    withStore(async (store) => {
+      expect(await store.numberAbove('a', 0)).toEqual([]);
+      expect(await store.numberAbove('a', 3)).toEqual([]);
+      const four = await store.addRequest({ stream: 'a', type: 'replay', body: null });
+      expect(four).toBe(4);
+      expect(await store.numberAbove('a', 4)).toEqual([]);
+      await store.addRequest({ stream: 'b', type: 'replay', body: null });
+      expect(await store.numberAbove('a', 9)).toEqual([4]);
+      await store.updateRequest(4, 'failed', null);
+      expect(await store.numberAbove('a', 20)).toEqual([]);
+      expect(await store.addRequest({ stream: 'a', type: 'replay', body: null })).toBe(21);
+    }));
+
   test('the live status of a stream is the last one written', () =>
     withStore(async (store) => {
       const status = (stream: string, pending: number): LiveStatus => ({

@@ -30,6 +30,7 @@ export function storeOver(
     pendingLetters: (stream) => call('pendingLetters', stream),
     deadLetterBytes: (stream, place) => call('deadLetterBytes', stream, place),
     addRequest: (request) => call('addRequest', request),
+    numberAbove: (stream, covered) => call('numberAbove', stream, covered),
     nextRequest: (stream, after) => call('nextRequest', stream, after),
     getRequest: (number) => call('getRequest', number),
     updateRequest: (number, status, result) => call('updateRequest', number, status, result),

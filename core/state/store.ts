@@ -203,6 +203,11 @@ export interface StateStore extends AsyncDisposable {
 
   /** Returns its number. Of those that are answered only the newest (100 numbers) are kept. */
   addRequest(request: NewRequest): Promise<number>;
+  /**
+   * Numbers that are given from now on are above `covered`, the number in a stream's checkpoint. Where they were not, another
+   * store gave that one, and this is new: returns the open requests of the stream that the checkpoint would cover.
+   */
+  numberAbove(stream: string, covered: number): Promise<readonly number[]>;
   /** The oldest waiting or running request of a stream with a number above `after`. */
   nextRequest(stream: string, after: number): Promise<StoredRequest | null>;
   getRequest(number: number): Promise<StoredRequest | null>;
