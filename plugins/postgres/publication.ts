@@ -1,9 +1,9 @@
 // The publication: what of the database the slot gives. Made, and widened by added tables, where the settings let us; else looked at.
 
 import type { Client } from 'pg';
-import { sluiceError } from 'sluice/sdk';
+import { type Logger, sluiceError } from 'sluice/sdk';
 import { quoted, rowsOf } from './connection.ts';
-import { publicationGone } from './source-faults.ts';
+import { codeOf, publicationGone } from './source-faults.ts';
 import type { Table } from './tables.ts';
 
 export interface Published {
@@ -72,6 +72,44 @@ export async function ensurePublication(
   }
   await change(client, `alter publication ${quoted(name)} add table ${missing.map(sqlName).join(', ')}`);
   return (await readPublication(client, wish))!;
+}
+
+/**
+ * Takes tables out of a publication of our own that the settings name no more: the server need not decode their changes. Where the
+ * role may not, the log says so, and reading goes on without them.
+ */
+export async function dropOthers(
+  client: Client,
+  published: Published,
+  keep: ReadonlySet<string>,
+  name: string,
+  log: Logger,
+): Promise<void> {
+  const others = [...published.tables.keys()].filter((table) => !keep.has(table));
+  if (others.length === 0) return;
+  const listed = await rowsOf(
+    client,
+    `select n.nspname || '.' || c.relname, n.nspname, c.relname from pg_publication_rel r join pg_class c on c.oid = r.prrelid
+       join pg_namespace n on n.oid = c.relnamespace where r.prpubid = $1 and n.nspname || '.' || c.relname = any($2)`,
+    [published.oid, others],
+  );
+  if (listed.length === 0) return; // it has all tables, or those of a schema
+  const names = listed.map(([table]) => table!);
+  const sql = listed.map(([, schema, table]) => sqlName({ schema: schema!, name: table! })).join(', ');
+  const statement = `alter publication ${quoted(name)} drop table ${sql}`;
+  try {
+    await change(client, statement);
+    log.info(
+      { tables: names },
+      `took ${names.join(', ')} out of the publication: \`tables\` does not name them any more`,
+    );
+  } catch (thrown) {
+    if (codeOf(thrown) !== '42501') throw thrown;
+    log.warn(
+      { tables: names },
+      `the publication still has tables that are not read: run \`${statement}\` as its owner`,
+    );
+  }
 }
 
 /** Also with a role whose transactions are read only by default, as a reader's may well be: `create` is leave to do this. */

@@ -10,7 +10,7 @@ import { lsnOf, lsnText } from './lsn.ts';
 import { followPartitions, readPartitions } from './partitions.ts';
 import { type PostgresPosition, wrongPlace } from './position.ts';
 import { addTodo, type Progress, park, progressFrom } from './progress.ts';
-import { ensurePublication, type Published, readPublication } from './publication.ts';
+import { dropOthers, ensurePublication, type Published, readPublication } from './publication.ts';
 import { type ServerFacts, serverFacts, serverFault } from './server.ts';
 import { createSlot, readSlot, rowsOfCommand, slotFault } from './slot.ts';
 import { slotActive, slotMissing, whyLost } from './source-faults.ts';
@@ -88,6 +88,10 @@ export async function start(
   const fit = all.filter(({ unfit }) => unfit === null);
   const partitions = await readPartitions(sql, all); // before the slot: what is attached after this is seen later
   const published = streams ? await publish(sql, fit, config, context, names, facts, saved) : null;
+  const isOurs = config.create && config.publication === undefined && !context.tap;
+  if (published !== null && isOurs && wanted !== null) {
+    await dropOthers(sql, published, new Set(all.map(({ table }) => table)), names.publication, context.log);
+  }
   const follows = streams && published !== null;
   const slot = follows ? await openSlot(sql, replication, config, context, names, facts, saved) : null;
   const here = { ...facts, publication: published?.oid ?? 0 };

@@ -208,6 +208,27 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     ]);
   });
 
+  test('takes tables that are named no more out of the publication that it made, and reads them whole when they come back', async () => {
+    await db.query(`create schema "S"; create table o (id int primary key); create table "S".p (id int primary key);
+      insert into o values (1); insert into "S".p values (2)`);
+    const published = async (): Promise<unknown> =>
+      (await db.query('select tablename from pg_publication_tables order by 1')).map((row) => row['tablename']);
+    const both = { tables: ['o', 'S.p'] };
+    const first = await readUntil(at.source(both), null, settled);
+    expect(await published()).toEqual(['o', 'p']);
+    await db.query('insert into o values (3)');
+    const second = await readUntil(at.source({ tables: ['o'] }), first.position, count(1));
+    expect(await published()).toEqual(['o']);
+    await db.query('insert into "S".p values (4)');
+    const third = await readUntil(at.source(both), second.position, (read) => settled(read) && count(2)(read));
+    expect(third.lines).toEqual(['r S.p {"id":2} {"id":2}', 'r S.p {"id":4} {"id":4}']);
+    // one that somebody else made is theirs
+    await db.query('create publication theirs for table o, "S".p');
+    const config = { tables: ['o'], publication: 'theirs', slot: `${db.name}_b` };
+    await readUntil(at.source(config), null, settled);
+    expect(await db.query(`select from pg_publication_tables where pubname = 'theirs'`)).toHaveLength(2);
+  });
+
   test('lets the server forget its log while only other tables change', async () => {
     await db.query('create table o (id int primary key); create table other (id int, t text)');
     const source = at.source({ tables: ['o'], heartbeat: '200ms' });
