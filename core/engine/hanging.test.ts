@@ -104,6 +104,36 @@ describe('a sink that is not needed does not hold the stream', () => {
   });
 });
 
+test('a needed sink that a replay left hanging is told by the next session, which goes on once it is free', async () => {
+  const held: (() => void)[] = [];
+  let isHung = false;
+  let isOver = false;
+  const to = target({
+    answer: rejected,
+    beforeWrite: () => (isHung ? new Promise<void>((resolve) => held.push(resolve)) : undefined),
+  });
+  let reads = 0;
+  const read: Source<number>['read'] = async function* (from) {
+    reads++;
+    if (from === null) yield { batch: batchOf([event(1, 1)]), position: 1 };
+    await until(() => isOver);
+    if (reads === 1) throw new Error('the source broke off');
+  };
+  const given: TestStream = { source: log([]), sinks: [{ id: 'a', to, write_timeout: 20 }] };
+  const running = start(withSource(testStream(given), read as Source['read']));
+  await until(async () => (await letters(running.store)).length === 1);
+  isHung = true;
+  const replay = { stream: 's', type: 'replay', body: { ids: [1], force: false } } as const;
+  await answered(running.store, await running.store.addRequest(replay));
+  isHung = false;
+  isOver = true;
+  await until(() => running.status.reason?.code === 'E_SINK_TIMEOUT');
+  expect(running.status).toMatchObject({ state: 'waiting', reason: { message: expect.stringContaining('sink a') } });
+  for (const free of held) free();
+  expect(await running.end).toEqual({ state: 'ended' });
+  expect(reads).toBe(2);
+});
+
 test('a sink that hangs for good keeps no more groups alive the more sessions pass by', async () => {
   const sessions = 20;
   const held: (() => void)[] = []; // as a socket keeps what waits for it

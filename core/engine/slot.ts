@@ -96,12 +96,7 @@ export async function restoreSlot(
   slot.absences = 0;
   slot.stale = slot.sink.state !== undefined;
   try {
-    if (slot.needed) {
-      await slot.busy;
-      await refreshSlot(slot);
-    } else {
-      await limited(slot, () => refreshSlot(slot));
-    }
+    await limited(slot, () => refreshSlot(slot)); // it may hang in what the last session asked of it
   } catch (thrown) {
     const error = toSluiceError(thrown, 'E_SINK_WRITE');
     if (slot.needed) throw error;
@@ -148,8 +143,9 @@ export function timeoutError(slot: Slot): SluiceError {
 /** Gives the saved state back to the sink, if that was not done yet. @throws whatever the sink throws */
 export async function refreshSlot(slot: Slot): Promise<void> {
   if (!slot.stale) return;
-  await slot.sink.state!.restore(slot.state);
-  slot.stale = false;
+  const { state } = slot;
+  await slot.sink.state!.restore(state);
+  if (slot.state === state) slot.stale = false; // else it was late, and the next session has another
 }
 
 export function addCounts(counts: SinkCounts, more: Partial<SinkCounts>): SinkCounts {
