@@ -8,7 +8,7 @@ import { type SluiceError, sluiceError, toSluiceError } from 'sluice/sdk';
 import type { ErrorData } from '../../core/workbench.ts';
 import { type Endpoint, endpoints } from './api.ts';
 import { ChangedOnDisk, hashOf } from './files.ts';
-import { type Access, bodyOf, checkOrigin, checkToken } from './guard.ts';
+import { type Access, checkOrigin, checkToken, openBodies } from './guard.ts';
 import { type Asked, handlersOf } from './handlers.ts';
 import { openapi } from './openapi.ts';
 import type { PageFile } from './page.ts';
@@ -45,7 +45,7 @@ export function createApp({ bench, access, page }: AppParts): Hono {
   app.use(async (c, next) => {
     for (const [name, value] of Object.entries(ALWAYS)) c.header(name, value);
     c.header('content-security-policy', policy(null));
-    checkOrigin(c.req.raw.headers, access);
+    checkOrigin(c.req.raw.headers, c.req.path, access);
     await next();
   });
   app.get('/api/openapi.json', (c) => c.json(openapi(version)));
@@ -63,10 +63,17 @@ export function createApp({ bench, access, page }: AppParts): Hono {
   });
 
   const handlers = handlersOf(bench);
+  const bodies = openBodies();
   for (const [name, endpoint] of Object.entries(endpoints) as [keyof typeof endpoints, Endpoint][]) {
     const handle = handlers[name] as (asked: Asked<never>) => Promise<object>;
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    app[endpoint.method.toLowerCase() as Method](path, async (c) => c.json(await handle(await askedOf(c, endpoint))));
+    app[endpoint.method.toLowerCase() as Method](path, async (c) => {
+      const { body } = endpoint;
+      if (body === undefined) return c.json(await handle(askedOf(c, endpoint, undefined)));
+      checkIsJson(c);
+      const answer = async (text: string): Promise<object> => await handle(askedOf(c, endpoint, jsonOf(text)));
+      return c.json(await bodies.hold(c.req.raw, answer));
+    });
   }
   app.all('/api/*', () => {
     throw sluiceError('E_PLAYGROUND_NOT_FOUND', { message: 'there is no such request', fix: 'see /api/reference' });
@@ -84,23 +91,23 @@ export function createApp({ bench, access, page }: AppParts): Hono {
   return app;
 }
 
-async function askedOf(c: Context, endpoint: Endpoint): Promise<Asked<never>> {
-  const { query, body } = endpoint;
+function askedOf(c: Context, { query, body }: Endpoint, given: unknown): Asked<never> {
   const asked = {
     params: c.req.param() as Record<string, string>,
     query: query === undefined ? undefined : checkedQuery(query, new URL(c.req.url).searchParams),
-    body: body === undefined ? undefined : checked(body, await jsonOf(c), 'the request'),
+    body: body === undefined ? undefined : checked(body, given, 'the request'),
     signal: c.req.raw.signal,
   };
   return asked as Asked<never>;
 }
 
-async function jsonOf(c: Context): Promise<unknown> {
-  // a form or a plain text may be sent from any site without asking first
-  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
-    throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'the request must be application/json' });
-  }
-  const text = await bodyOf(c.req.raw);
+/** A form or a plain text may be sent from any site without asking first. */
+function checkIsJson(c: Context): void {
+  if (/^application\/json\b/i.test(c.req.header('content-type') ?? '')) return;
+  throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'the request must be application/json' });
+}
+
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -122,7 +129,7 @@ async function failed(c: Context, thrown: unknown, bench: Workbench): Promise<Re
     bench.parts.log.error({ error: thrown, path: c.req.path }, 'a request of the playground failed');
   }
   if (status === 503) c.header('retry-after', '1');
-  if (status === 413) c.header('connection', 'close'); // what was not read is not waited for
+  if (status === 413 || status === 503) c.header('connection', 'close'); // what was not read is not waited for
   return c.json({ error: bench.shown(dataOf(error)) }, status as 400);
 }
 

@@ -1,7 +1,9 @@
 // Who may ask, and how much of a body is read. The playground runs code and writes files for whoever may talk to it, and every web page
 // that is open in the same browser can try: so the host that was asked for must be ours (DNS rebinding), the site that asks
 // must be ours (cross-site requests), and the token must be there.
-// Guarantee: nothing below /api but its description is answered without all three; a body is never read beyond its limit.
+// A link elsewhere may open the page itself, as a share link does: it holds nothing until the token is there, and stands in no frame.
+// Guarantee: nothing below /api but its description is answered without all three; no body is read beyond its limit, nor all of
+// them together beyond theirs.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -9,6 +11,8 @@ import { sluiceError } from 'sluice/sdk';
 
 /** Bytes of a request's body. */
 export const MOST_BYTES = 8 << 20;
+/** Of the bodies of all requests that have no answer yet. */
+const MOST_BYTES_AT_ONCE = 64 << 20;
 
 export interface Access {
   readonly token: string;
@@ -18,8 +22,8 @@ export interface Access {
   readonly anyAddress: boolean;
 }
 
-/** @throws SluiceError E_PLAYGROUND_ORIGIN */
-export function checkOrigin(headers: Headers, access: Access): void {
+/** `path`: what is asked for. @throws SluiceError E_PLAYGROUND_ORIGIN */
+export function checkOrigin(headers: Headers, path: string, access: Access): void {
   const host = headers.get('host');
   if (host === null || !isOurs(host, access)) {
     throw sluiceError('E_PLAYGROUND_ORIGIN', { message: 'the request is for another host than the playground' });
@@ -29,9 +33,15 @@ export function checkOrigin(headers: Headers, access: Access): void {
     throw sluiceError('E_PLAYGROUND_ORIGIN', { message: 'the request comes from another site' });
   }
   const site = headers.get('sec-fetch-site');
+  if (path === '/' && isOpenedByLink(headers)) return;
   if (site !== null && site !== 'same-origin' && site !== 'none') {
     throw sluiceError('E_PLAYGROUND_ORIGIN', { message: 'the request comes from another site' });
   }
+}
+
+/** By a person, as a page of its own. */
+function isOpenedByLink(headers: Headers): boolean {
+  return headers.get('sec-fetch-mode') === 'navigate' && headers.get('sec-fetch-dest') === 'document';
 }
 
 function isOurs(host: string, { hosts, anyAddress }: Access): boolean {
@@ -51,26 +61,53 @@ export function checkToken(headers: Headers, { token }: Access): void {
   throw sluiceError('E_PLAYGROUND_TOKEN', { message: 'the request has no valid token' });
 }
 
-/** The body as text. @throws SluiceError E_PLAYGROUND_SIZE, E_PLAYGROUND_REQUEST */
-export async function bodyOf(request: Request): Promise<string> {
-  const tooLarge = () =>
-    sluiceError('E_PLAYGROUND_SIZE', { message: `the request is larger than ${MOST_BYTES} bytes` });
+export interface Bodies {
+  /**
+   * Reads the body as text and gives it to `use`; it counts until that is done.
+   * @throws SluiceError E_PLAYGROUND_SIZE, E_PLAYGROUND_REQUEST, E_PLAYGROUND_BUSY
+   */
+  hold<T>(request: Request, use: (text: string) => Promise<T>): Promise<T>;
+}
+
+export function openBodies(most = MOST_BYTES_AT_ONCE): Bodies {
+  let held = 0;
+  return {
+    async hold(request, use) {
+      let own = 0;
+      const count = (bytes: number): void => {
+        own += bytes;
+        held += bytes;
+        if (own > MOST_BYTES) throw tooLarge();
+        if (held <= most) return;
+        throw sluiceError('E_PLAYGROUND_BUSY', { message: `the requests under way hold more than ${most} bytes` });
+      };
+      try {
+        return await use(await textOf(request, count));
+      } finally {
+        held -= own;
+      }
+    },
+  };
+}
+
+/** `count`: told of each piece before it is taken. */
+async function textOf(request: Request, count: (bytes: number) => void): Promise<string> {
   if (Number(request.headers.get('content-length') ?? 0) > MOST_BYTES) throw tooLarge();
   if (request.body === null) return '';
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
-  let bytes = 0;
   try {
     for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > MOST_BYTES) throw tooLarge();
+      count(chunk.length);
       text += decoder.decode(chunk, { stream: true });
     }
     return text + decoder.decode();
   } catch (thrown) {
-    if (thrown instanceof TypeError) {
-      throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'the request is no UTF-8' });
-    }
-    throw thrown;
+    if (!(thrown instanceof TypeError)) throw thrown;
+    throw sluiceError('E_PLAYGROUND_REQUEST', { message: 'the request is no UTF-8' });
   }
+}
+
+function tooLarge() {
+  return sluiceError('E_PLAYGROUND_SIZE', { message: `the request is larger than ${MOST_BYTES} bytes` });
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -116,6 +116,16 @@ describe('who asks', () => {
     },
   );
 
+  test('a link on another site opens the page in a tab of its own, and nothing else', async () => {
+    const opened = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+    expect((await send('/', { headers: opened })).status).toBe(200);
+    expect((await send('/', { headers: { ...opened, 'sec-fetch-dest': 'iframe' } })).status).toBe(403);
+    expect((await send('/', { headers: { ...opened, 'sec-fetch-mode': 'no-cors' } })).status).toBe(403);
+    expect((await send('/', { headers: { ...opened, host: 'evil.example' } })).status).toBe(403);
+    expect((await send('/api/session', { headers: opened })).status).toBe(403);
+    expect((await send('/api/reference', { headers: opened })).status).toBe(403);
+  });
+
   test('a form or a plain text, which any site may send without asking first, is no request', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', '']) {
       const { body } = run('form', null);
@@ -149,6 +159,13 @@ describe('what is asked', () => {
     expect(answer).toContain(' 413 ');
     expect(process.memoryUsage().rss - before).toBeLessThan(96 << 20);
     await lives();
+  });
+
+  test('the bodies of many requests are bounded together, and their room is given back', async () => {
+    const sockets = Array.from({ length: 8 }, () => halfSent((8 << 20) - 1));
+    await expect.poll(async () => (await send('/api/run', run('late', null))).status, { timeout: 20_000 }).toBe(503);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(async () => (await send('/api/run', run('late', null))).status, { timeout: 20_000 }).toBe(200);
   });
 
   test.each([
@@ -317,6 +334,16 @@ describe('what is run', { timeout: 180_000 }, () => {
     ends.at(-1)!();
   });
 });
+
+/** A request of which so many bytes are sent, and the rest never comes. */
+function halfSent(bytes: number): Socket {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const head = `POST /api/run HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nauthorization: Bearer ${TOKEN}\r\n`;
+  socket.write(`${head}content-type: application/json\r\ncontent-length: ${8 << 20}\r\n\r\n`);
+  socket.write(Buffer.alloc(bytes, ' '));
+  return socket;
+}
 
 /** Sends a body without saying its length until the server answers; gives the beginning of the answer. */
 async function flood(bytes: number): Promise<string> {
