@@ -1,9 +1,12 @@
 // Files that the manifest names, read and written for the page. Paths come from the manifest alone, never from a request.
 // Guarantees: a file is written whole or not at all; what somebody else wrote since it was read is not written over. Whoever
 // reads and then writes does so within the workbench's `writes`, or two requests could both find what they expect.
+// What remains: a program that puts another file in place between our last look and our own, two system calls apart, loses it;
+// no system call of Node's compares and replaces in one. One that writes into the file at that moment keeps what it wrote.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, readFile, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { linkSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
+import { chmod, readFile, realpath, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sluiceError } from 'sluice/sdk';
 
@@ -51,9 +54,7 @@ export async function replaceTexts(drafts: readonly Draft[]): Promise<void> {
     for (const draft of drafts) staged.push(await stage(draft));
     for (const { draft, file, next } of staged) {
       await look(draft);
-      await rename(next, file).catch((error: unknown) => {
-        throw notWritten(draft.path, error);
-      });
+      putInPlace(draft, file, next);
     }
   } finally {
     for (const { next } of staged) await unlink(next).catch(() => undefined); // those that were put in place are not there
@@ -81,6 +82,52 @@ async function stage(draft: Draft): Promise<Staged> {
   } catch (error) {
     if (next !== undefined) await unlink(next).catch(() => undefined);
     throw notWritten(path, error);
+  }
+}
+
+/** In one go, so that as little as possible can happen in between. @throws ChangedOnDisk, SluiceError E_MANIFEST_FILE */
+function putInPlace({ path, before, after }: Draft, file: string, next: string): void {
+  try {
+    if (before === null) {
+      if (!linked(next, file)) renameSync(next, file); // a link takes no other file's place
+      return;
+    }
+    const kept = `${next}-old`;
+    const isKept = linked(file, kept);
+    try {
+      const now = readFileSync(file, 'utf8');
+      if (now !== before) throw new ChangedOnDisk(path, now);
+      renameSync(next, file);
+      const old = isKept ? readFileSync(kept, 'utf8') : before;
+      if (old === before || old === after) return;
+      renameSync(kept, file); // somebody was writing into it: it goes back to where they think it is
+      throw new ChangedOnDisk(path, old);
+    } finally {
+      if (isKept) removed(kept);
+    }
+  } catch (error) {
+    if (error instanceof ChangedOnDisk) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new ChangedOnDisk(path, readFileSync(file, 'utf8'));
+    throw notWritten(path, error);
+  }
+}
+
+/** A second name of a file; false where the file system has none. @throws EEXIST, ENOENT */
+function linked(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch (error) {
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
+  }
+}
+
+function removed(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // it was put back
   }
 }
 

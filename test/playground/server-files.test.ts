@@ -169,6 +169,20 @@ describe('files', { timeout: 180_000 }, () => {
     expect(readdirSync(p.folder).filter((name) => name.endsWith('.sluice-new'))).toEqual([]);
   });
 
+  test.each([
+    ['a file', 'mask.js', SHOP['mask.js']],
+    ['a file that is not there yet', 'new.js', null],
+  ])('of two that write %s at the same moment one does, and the other hears of it', async (_, name, before) => {
+    const p = await shop();
+    const path = join(p.folder, name);
+    const texts = ['// one\n', '// two\n', '// three\n'];
+    const ended = await Promise.allSettled(texts.map((after) => replaceTexts([{ path, before, after }])));
+    const written = texts.filter((_, i) => ended[i]!.status === 'fulfilled');
+    expect(written).toEqual([p.read(name)]);
+    for (const one of ended) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(ChangedOnDisk);
+    expect(readdirSync(p.folder).filter((file) => file.includes('.sluice-new'))).toEqual([]);
+  });
+
   test('a change on disk is told to the tabs, and a manifest with errors leaves the last good one open', async () => {
     const p = await shop();
     const reader = p.bench.changes.listen(p.bench.files()).getReader();
