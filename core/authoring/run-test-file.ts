@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly languages: Languages;
   readonly update: boolean;
   readonly chosen: (name: string) => boolean;
+  /** Looked at before each test. */
+  readonly signal?: AbortSignal;
 }
 
 export async function runTestFile(file: TestFile, target: Target, options: RunOptions): Promise<FileResult> {
@@ -74,6 +76,7 @@ export async function runTestFile(file: TestFile, target: Target, options: RunOp
   let shared: TriedChain | null = null;
   try {
     for (const { test, pointer, events } of prepared) {
+      options.signal?.throwIfAborted();
       const from = performance.now();
       logs.length = 0;
       let outcome: Outcome | null = null;

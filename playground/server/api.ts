@@ -43,7 +43,7 @@ const object = <const P extends ObjectSchema['properties'], const R extends read
 
 export interface Endpoint {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** `{name}` is a parameter: a text, or digits where `numeric` says so. */
+  /** `{name}` is a parameter. */
   readonly path: string;
   readonly summary: string;
   readonly query?: ObjectSchema;
@@ -266,6 +266,7 @@ export const endpoints = {
     method: 'POST',
     path: '/api/tests',
     summary: 'Saves an event, with what the transformation makes of it now, as a test. Comments of the file stay.',
+    conflicts: true,
     body: object(
       {
         transform: text,

@@ -12,7 +12,7 @@ import { ChangedOnDisk, type Draft, hashOf, replaceTexts, textOf } from './files
 import { inlineKey, type LanguageName, languageNamed } from './languages.ts';
 import { shownPath } from './paths.ts';
 import { checkIds } from './rules.ts';
-import { codeFileOf, isInline, type Workbook } from './workbook.ts';
+import { codeFileOf, isEditable, isInline, type Workbook } from './workbook.ts';
 
 type StepChange = ChainChange['steps'][number];
 
@@ -57,6 +57,7 @@ function added({ id, type, source, scope, images, state }: PlaygroundStep): Made
 
 async function changed(workbook: Workbook, base: TransformRule, step: PlaygroundStep): Promise<Made> {
   const { id, source, scope, images, state } = step;
+  if (!isEditable(base) && (source !== undefined || step.type !== undefined)) throw notEditable();
   const settings = definedOf({ scope, images, state });
   const type = step.type ?? base.type;
   const others = Object.keys(settings).length === 0 ? null : { id, ...settings };
@@ -84,6 +85,10 @@ async function changed(workbook: Workbook, base: TransformRule, step: Playground
     change: { id, type, ...settings, code: { key: 'file', value: written } },
     file: { path, before: null, after: value },
   };
+}
+
+function notEditable() {
+  return sluiceError('E_PLAYGROUND_NOT_FOUND', { message: 'a transformation of a plugin has no code here' });
 }
 
 function pathInManifest(dir: string, path: string): string {
@@ -159,9 +164,7 @@ export async function write(
 
 /** Writes the code of one transformation where it stands. @throws ChangedOnDisk */
 export async function saveCode(workbook: Workbook, rule: TransformRule, source: string, base: string): Promise<string> {
-  if (rule.plugin?.transform !== undefined) {
-    throw sluiceError('E_PLAYGROUND_NOT_FOUND', { message: "a plugin's transformation has no code here" });
-  }
+  if (!isEditable(rule)) throw notEditable();
   if (!isInline(rule)) {
     const path = codeFileOf(rule);
     const before = await textOf(path);

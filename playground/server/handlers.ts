@@ -14,7 +14,7 @@ import { labelOf, plainRule, ruleOf, rulesOf } from './rules.ts';
 import { MOST_EVENTS, RUN_TIME, run } from './run.ts';
 import { runTests, saveTest, testsOf } from './tests.ts';
 import type { Workbench } from './workbench.ts';
-import { isInline } from './workbook.ts';
+import { isEditable, isInline } from './workbook.ts';
 
 /** What a handler gets. */
 export interface Asked<N extends EndpointName> {
@@ -28,9 +28,9 @@ export interface Asked<N extends EndpointName> {
 export type Handlers = { readonly [N in EndpointName]: (asked: Asked<N>) => Promise<Response<N>> };
 
 export function handlersOf(bench: Workbench): Handlers {
-  const { workbook, events, letters, captures, changes, gate, writes, languages, parts, shown, shownFinding } = bench;
+  const { workbook, events, letters, captures, changes, gate, writes, languages, parts, shown } = bench;
   const { store, registry, sample } = parts;
-  const testing = { workbook, languages, registry, shown: shownFinding };
+  const testing = { workbook, languages, registry, shown, mask: parts.log.mask };
   const tabs = new Map<string, AbortController>();
   const work = <T>(signal: AbortSignal, does: () => Promise<T>): Promise<T> => gate.run(does, signal);
   const told = (letter: { readonly stream: string }): void =>
@@ -55,7 +55,7 @@ export function handlersOf(bench: Workbench): Handlers {
         version: parts.version,
         node: process.version,
         sample: sample !== null,
-        manifest: { file: shownPath(parts.file), hash, findings: findings.map(shownFinding) },
+        manifest: { file: shownPath(parts.file), hash, findings: findings.map(shown) },
         languages: known,
         default_limits: plain.limits,
         run_limits: { events: MOST_EVENTS, bytes: MOST_BYTES, time: RUN_TIME },
@@ -125,12 +125,12 @@ export function handlersOf(bench: Workbench): Handlers {
     },
 
     async tests({ query }) {
-      return await testsOf(workbook.rule(query.transform), testing);
+      return await testsOf(workbook.rule(query.transform), shown);
     },
     async runTests({ body: { transform, step, name }, signal }) {
       const rule = workbook.rule(transform);
       const draft = step === undefined ? null : await ruleOf(workbook, { ...step, id: transform });
-      return await work(signal, () => runTests(rule, draft, name, testing));
+      return await work(signal, () => runTests(rule, draft, name, { ...testing, signal }));
     },
     async saveTest({ body: { transform, name, event, step }, signal }) {
       const rule = workbook.rule(transform);
@@ -153,7 +153,7 @@ export function handlersOf(bench: Workbench): Handlers {
     },
     async preview({ body: { stream, steps } }) {
       const made = await preview(workbook, stream, steps, parts.log.mask.text);
-      return { ...made, findings: made.findings.map((finding) => shown(finding)) };
+      return { ...made, findings: made.findings.map(shown) };
     },
     async writeManifest({ body: { stream, steps, base }, signal }) {
       return await writes.run(async () => {
@@ -205,7 +205,7 @@ export function handlersOf(bench: Workbench): Handlers {
 
 function transformationOf(rule: TransformRule): PlaygroundTransformation {
   const { id, name, type, scope, images, state, source, limits, at } = rule;
-  const editable = rule.plugin?.transform === undefined;
+  const editable = isEditable(rule);
   const inline = isInline(rule);
   return {
     id,

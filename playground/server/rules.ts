@@ -7,7 +7,7 @@ import { type PluginDefinition, sluiceError } from 'sluice/sdk';
 import { loneRule, type StreamConfig, type TransformRule } from '../../core/workbench.ts';
 import type { PlaygroundStep } from './api.ts';
 import { inlineKey, type LanguageName, languageNamed } from './languages.ts';
-import { isInline, type Workbook } from './workbook.ts';
+import { isEditable, isInline, type Workbook } from './workbook.ts';
 
 /** As it stands in errors: the name of its file, or one that its id and language would give it. */
 export function labelOf(rule: Pick<TransformRule, 'id' | 'type' | 'file'>, inline: boolean): string {
@@ -39,7 +39,7 @@ export function checkIds(steps: readonly PlaygroundStep[]): void {
 /** @throws SluiceError E_PLAYGROUND_NOT_FOUND, E_PLAYGROUND_REQUEST */
 export async function ruleOf(workbook: Workbook, step: PlaygroundStep): Promise<TransformRule> {
   const base = workbook.book.manifest.transformations.find(({ id }) => id === step.id);
-  if (base?.plugin?.transform !== undefined) return base; // has no code
+  if (base !== undefined && !isEditable(base)) return base;
   const type = step.type ?? base?.type;
   if (base === undefined && (type === undefined || step.source === undefined)) {
     throw sluiceError('E_PLAYGROUND_NOT_FOUND', {

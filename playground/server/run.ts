@@ -16,7 +16,7 @@ import {
 import type { PlaygroundError, Response, RunLogLine, RunResult } from './api.ts';
 import { openLogBook } from './log-book.ts';
 
-/** ms that all events of a run may take. */
+/** ms that the events of a run may take, from when the first is done: that one may have to wait for a cold start. */
 export const RUN_TIME = 3_000;
 /** Events of one run. */
 export const MOST_EVENTS = 500;
@@ -59,8 +59,8 @@ export async function run(parts: RunParts): Promise<Response<'run'>> {
   }
   await using _chain = chain;
   const compiled = performance.now();
-  const over = AbortSignal.timeout(RUN_TIME);
-  const either = AbortSignal.any([signal, over]);
+  let over: AbortSignal | null = null;
+  let until = signal;
   const results: RunResult[] = [];
   let stop: PlaygroundError | undefined;
   let text = 0;
@@ -69,19 +69,23 @@ export async function run(parts: RunParts): Promise<Response<'run'>> {
     const slice = sliceOf(events, from, most);
     const began = performance.now();
     // The first event is always told: it is bounded by the limits of its transform, also on a machine that is busy.
-    const passages = await through(chain, slice, from === 0 ? signal : either, measured);
+    const passages = await through(chain, slice, until, measured);
     most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 4);
+    if (over === null) {
+      over = AbortSignal.timeout(RUN_TIME);
+      until = AbortSignal.any([signal, over]);
+    }
     from += slice.length;
     signal.throwIfAborted();
     if (passages instanceof Error) {
-      stop = over.aborted ? timeOver(results.length, events.length) : (shown(passages.toJSON()) as PlaygroundError);
+      stop = over?.aborted ? timeOver(results.length, events.length) : (shown(passages.toJSON()) as PlaygroundError);
       break;
     }
     for (const [i, passage] of passages.entries()) {
       results.push(resultOf(slice.id(i), passage, logs.of(slice.id(i)), shown));
     }
     logs.clear();
-    if (over.aborted && results.length < events.length) {
+    if (over?.aborted && results.length < events.length) {
       stop = timeOver(results.length, events.length);
       break;
     }

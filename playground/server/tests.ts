@@ -6,6 +6,7 @@ import {
   type EventBatch,
   type Finding,
   type Languages,
+  type Log,
   newTestFileOf,
   openTriedChain,
   type Registry,
@@ -28,8 +29,17 @@ export interface TestParts {
   readonly workbook: Workbook;
   readonly languages: Languages;
   readonly registry: Registry;
-  /** Findings as they may be shown. */
-  shown(finding: Finding): PlaygroundFinding;
+  readonly shown: Shown;
+}
+
+/** A finding as it may be shown. */
+type Shown = (finding: Finding) => PlaygroundFinding;
+
+export interface RunningParts extends TestParts {
+  /** Takes secrets out of what the tests show. */
+  readonly mask: Log['mask'];
+  /** Ends them between two. */
+  readonly signal: AbortSignal;
 }
 
 export interface SavingParts extends TestParts {
@@ -40,7 +50,7 @@ export interface SavingParts extends TestParts {
 const quiet = (): void => undefined;
 const silent = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-export async function testsOf(rule: TransformRule, { shown }: TestParts): Promise<Response<'tests'>> {
+export async function testsOf(rule: TransformRule, shown: Shown): Promise<Response<'tests'>> {
   const path = fileOf(rule);
   if (testFilesOf(rule).length === 0) return { file: shownPath(path), exists: false, tests: [], findings: [] };
   const { tests, findings } = await readTestFile(path);
@@ -57,9 +67,9 @@ export async function runTests(
   rule: TransformRule,
   draft: TransformRule | null,
   name: string | undefined,
-  parts: TestParts,
+  parts: RunningParts,
 ): Promise<Response<'runTests'>> {
-  const { workbook, languages, registry, shown } = parts;
+  const { workbook, languages, registry, shown, mask, signal } = parts;
   const none = (findings: readonly Finding[]): Response<'runTests'> => ({
     results: [],
     findings: findings.map(shown),
@@ -78,6 +88,7 @@ export async function runTests(
   const ran = await runTestFile(tests, target, {
     languages,
     update: false,
+    signal,
     chosen: (one) => name === undefined || one === name,
   });
   const results = ran.results.map(
@@ -89,7 +100,8 @@ export async function runTests(
     }),
   );
   const passed = results.filter((one) => one.passed).length;
-  return { results, findings: ran.findings.map(shown), passed, failed: results.length - passed };
+  const masked = mask.value(results) as typeof results;
+  return { results: masked, findings: ran.findings.map(shown), passed, failed: results.length - passed };
 }
 
 function withDraft(target: Target, draft: TransformRule): Target {

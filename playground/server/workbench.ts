@@ -5,14 +5,13 @@
 
 import {
   type ErrorData,
-  type Finding,
   type Languages,
   type Log,
   openSteps,
   type Registry,
   type StateStore,
 } from '../../core/workbench.ts';
-import type { Change, PlaygroundFinding } from './api.ts';
+import type { Change } from './api.ts';
 import { type Captures, capturesOf } from './capture.ts';
 import { type Changes, openChanges } from './changes.ts';
 import { type EventBook, openEventBook } from './event-book.ts';
@@ -23,7 +22,7 @@ import { type Letters, lettersOf, type Replay } from './letters.ts';
 import { rulesOf } from './rules.ts';
 import type { SampleProject } from './sample.ts';
 import { watching } from './watch.ts';
-import { codeFileOf, isInline, openWorkbook, type Workbook } from './workbook.ts';
+import { codeFileOf, isEditable, isInline, openWorkbook, type Workbook } from './workbook.ts';
 
 export interface WorkbenchParts {
   /** Absolute path of the manifest. */
@@ -53,7 +52,6 @@ export interface Workbench extends AsyncDisposable {
   readonly languages: Languages;
   /** Errors and findings as they may be shown: no secret of the manifest is in them. */
   shown<E extends ErrorData>(error: E): E;
-  shownFinding(finding: Finding): PlaygroundFinding;
   /** What is on disk, as a tab is told. */
   files(): Change;
   /** Reads again what is on disk, and tells the tabs if it is not what it was. */
@@ -93,9 +91,7 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
   const watched = watching(() => void refresh());
   const look = (): void => {
     const { manifest } = workbook.book;
-    const code = manifest.transformations
-      .filter((rule) => rule.plugin === undefined && !isInline(rule))
-      .map(codeFileOf);
+    const code = manifest.transformations.filter((rule) => isEditable(rule) && !isInline(rule)).map(codeFileOf);
     watched.look([file, ...code]);
   };
   look();
@@ -125,7 +121,6 @@ export async function openWorkbench(parts: WorkbenchParts): Promise<Workbench> {
     writes: openGate(1),
     languages,
     shown,
-    shownFinding: (finding) => shown(finding),
     files,
     refresh,
     async [Symbol.asyncDispose]() {

@@ -58,8 +58,14 @@ export async function openWorkbook({ file, registry, languages, log }: WorkbookP
     const { manifest, findings } = await loadManifest(file, looking);
     if (manifest === null) return { text, hash: hashOf(text), findings };
     log.addSecrets(manifest.secrets);
-    return { file, text, hash: hashOf(text), manifest, findings, valid: true };
+    const transformations = manifest.transformations.map(withoutSecrets);
+    return { file, text, hash: hashOf(text), manifest: { ...manifest, transformations }, findings, valid: true };
   };
+  // Constants of a language are what code may show, in any guise: here they are what the manifest shows of them.
+  const withoutSecrets = (rule: TransformRule): TransformRule =>
+    rule.plugin?.transform !== undefined || rule.config === undefined
+      ? rule
+      : { ...rule, config: log.mask.value(rule.config) as NonNullable<TransformRule['config']> };
   const first = await read();
   if (!('manifest' in first)) throw errorOf(first.findings);
   let book: Book = first;
@@ -99,9 +105,14 @@ export async function openWorkbook({ file, registry, languages, log }: WorkbookP
   };
 }
 
+/** Its code is of a language that the page can write. */
+export function isEditable(rule: TransformRule): boolean {
+  return rule.plugin === undefined;
+}
+
 /** Its code stands in the manifest. */
 export function isInline(rule: TransformRule): boolean {
-  return rule.plugin === undefined && !(rule.offset.line === 1 && rule.offset.column === 1);
+  return isEditable(rule) && !(rule.offset.line === 1 && rule.offset.column === 1);
 }
 
 /** Absolute path of the code of a rule that has a file of its own. */

@@ -54,6 +54,29 @@ describe('the session', () => {
     expect(texts[1]).toContain('***');
   });
 
+  test('nor does code show one that is among its constants, in whatever guise', async () => {
+    const secret = 'correct-horse-battery';
+    process.env['PLAYGROUND_TEST_KEY'] = secret;
+    const p = await shop({
+      'sluice.yaml': SHOP['sluice.yaml'].replace(
+        '    expression: |',
+        "    constants: { key: '${env:PLAYGROUND_TEST_KEY}' }\n    expression: |",
+      ),
+      'shout.tests.yaml': 'tests:\n  - { name: a, row: { id: 1, status: a }, expect: { row: { status: B } } }\n',
+    });
+    const source = '{ "status": $key, "reversed": $reverse($split($key, "")) }';
+    const events = [{ text: '{"id":1}' }];
+    const ran = await p.ask('run', {
+      body: { tab: 'a', stream: 'shop', steps: [{ id: 'shout', source }], events },
+    });
+    expect(ran.results[0]!.fate).toBe('ok');
+    const tested = await p.ask('runTests', { body: { transform: 'shout', step: { id: 'shout', source } } });
+    expect(tested.failed).toBe(1);
+    const told = JSON.stringify([ran, tested]);
+    expect(told).not.toContain(secret);
+    expect(told.replaceAll(/[^a-z]/g, '')).not.toContain('yrettabesrohtcerroc');
+  });
+
   test('each language begins with code that passes a row on as it is', async () => {
     const p = await shop();
     const { languages } = await p.ask('session');
