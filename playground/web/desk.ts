@@ -49,7 +49,10 @@ export function createDesk(store: Store, api: Api) {
     complain,
     doing,
     async copy(text: string, what: string): Promise<void> {
-      await navigator.clipboard.writeText(text);
+      // browsers offer it on this machine and with encryption only
+      const clipboard = navigator.clipboard as Clipboard | undefined;
+      if (clipboard === undefined) throw new Error('This browser lets no page copy from this address.');
+      await clipboard.writeText(text);
       say(`Copied ${what}.`);
     },
     /** Drafts and history of the manifest that is open. */

@@ -8,7 +8,7 @@ import { App } from './app.tsx';
 import { createCommands } from './commands.ts';
 import { actionOf } from './keys.ts';
 import { readLook } from './preferences.ts';
-import { readShare } from './share.ts';
+import { isShare, readShare } from './share.ts';
 import { createStore } from './store.ts';
 import { createWork } from './work.ts';
 
@@ -24,11 +24,14 @@ function takeToken(): string {
 
 async function start(): Promise<void> {
   const token = takeToken();
-  const share = await readShare(location.hash.slice(1));
-  if (share !== null) history.replaceState(null, '', location.pathname);
+  const fragment = location.hash.slice(1);
+  const share = isShare(fragment) ? await readShare(fragment) : null;
+  if (isShare(fragment)) history.replaceState(null, '', location.pathname);
   const mac = /Mac|iPhone|iPad/.test(navigator.platform);
   const store = createStore();
-  const work = createWork(store, createApi(token), crypto.randomUUID());
+  // randomUUID() is only there on this machine and with encryption, and the page may be looked at from elsewhere
+  const tab = crypto.getRandomValues(new Uint32Array(4)).join('-');
+  const work = createWork(store, createApi(token), tab);
   const act = createCommands(store, work);
   const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
   readLook(store);
@@ -56,6 +59,8 @@ async function start(): Promise<void> {
   app.replaceChildren();
   render(<App store={store} work={work} act={act} nonce={nonce} mac={mac} />, app);
   await work.open(share);
+  if (isShare(fragment) && share === null)
+    store.send({ type: 'notice', text: 'The link is broken: nothing was taken from it.', bad: true });
 }
 
 void start();

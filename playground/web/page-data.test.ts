@@ -70,6 +70,9 @@ test('a link that is broken, of another make, or a bomb is no link', async () =>
   expect(await readShare('token=abc')).toBe(null);
   expect(await readShare(await shareFragment({ ...share, language: 'python' } as unknown as Share))).toBe(null);
   expect(await readShare(await shareFragment({ ...share, events: [1] } as unknown as Share))).toBe(null);
+  const empty = Array.from({ length: 501 }, () => '{}');
+  expect(await readShare(await shareFragment({ ...share, events: empty }))).toBe(null);
+  expect(await readShare(await shareFragment({ ...share, events: ['no event'] }))).toBe(null);
   const bomb = await shareFragment({ ...share, source: 'a'.repeat(20 * 1024 * 1024) });
   expect(bomb.length).toBeLessThan(MAX_LINK);
   expect(await readShare(bomb)).toBe(null);

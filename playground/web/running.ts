@@ -119,16 +119,18 @@ export function createRunning(desk: Desk, tab: string) {
   /** Into the history, once typing has paused for longer. */
   function remember(): void {
     clearTimeout(historyTimer);
-    historyTimer = setTimeout(() => {
-      const state = store.get();
-      const step = stepOf(state);
-      if (step === null || !step.editable || !isDirty(step)) return;
-      const entry = { at: Date.now(), step: step.id, language: step.type as LanguageName, source: sourceOf(step) };
-      const history = withEntry(state.history, entry);
-      if (history === state.history) return;
-      desk.shelf().keepHistory(history);
-      store.send({ type: 'history', history });
-    }, HISTORY_PAUSE);
+    historyTimer = setTimeout(keepDraft, HISTORY_PAUSE);
+  }
+
+  function keepDraft(): void {
+    const state = store.get();
+    const step = stepOf(state);
+    if (step === null || !step.editable || !isDirty(step)) return;
+    const entry = { at: Date.now(), step: step.id, language: step.type as LanguageName, source: sourceOf(step) };
+    const history = withEntry(state.history, entry);
+    if (history === state.history) return;
+    desk.shelf().keepHistory(history);
+    store.send({ type: 'history', history });
   }
 
   async function listTests(transform: string): Promise<void> {
@@ -174,6 +176,8 @@ export function createRunning(desk: Desk, tab: string) {
       store.send({ type: 'edit', source });
     },
     run: () => live.ask(false),
+    /** Into the history, now. */
+    keepDraft,
     runTests,
     listTests,
     stop(): void {

@@ -2,6 +2,7 @@
 // base64url. A link is text of strangers: `readShare` checks every part before anything is taken from it.
 // Captured events and dead letters are only in it when they were ticked; sample events always may be.
 
+import { parsedObject } from './json-text.ts';
 import { isLanguageName, type LanguageName } from './language-names.ts';
 
 export interface Share {
@@ -15,6 +16,8 @@ export interface Share {
 /** Beyond this a link is refused, in both directions. */
 export const MAX_LINK = 512 * 1024;
 const MAX_TEXT = 8 * 1024 * 1024;
+/** More than anybody shares; each is drawn. */
+const MAX_EVENTS = 500;
 const PREFIX = 'v1=';
 
 /** The fragment, without `#`. Throws when it would be longer than MAX_LINK. */
@@ -27,9 +30,13 @@ export async function shareFragment(share: Share): Promise<string> {
   return fragment;
 }
 
+export function isShare(fragment: string): boolean {
+  return fragment.startsWith(PREFIX);
+}
+
 /** What a fragment holds; null: it is no share link, or a broken one. */
 export async function readShare(fragment: string): Promise<Share | null> {
-  if (!fragment.startsWith(PREFIX) || fragment.length > MAX_LINK) return null;
+  if (!isShare(fragment) || fragment.length > MAX_LINK) return null;
   try {
     const packed = fromBase64Url(fragment.slice(PREFIX.length));
     const bytes = await through(packed, new DecompressionStream('deflate-raw'), MAX_TEXT);
@@ -44,8 +51,12 @@ function checked(value: unknown): Share | null {
   const { language, scope, source, events } = value as Record<string, unknown>;
   if (typeof language !== 'string' || !isLanguageName(language)) return null;
   if ((scope !== 'row' && scope !== 'event') || typeof source !== 'string') return null;
-  if (!Array.isArray(events) || !events.every((one) => typeof one === 'string')) return null;
+  if (!Array.isArray(events) || events.length > MAX_EVENTS || !events.every(isEvent)) return null;
   return { language, scope, source, events };
+}
+
+function isEvent(text: unknown): text is string {
+  return typeof text === 'string' && parsedObject(text) !== null;
 }
 
 /** At most `most` bytes come out: a small link could hold gigabytes of the same letter. */

@@ -90,7 +90,7 @@ export function chainOf(
       disk,
       conflict: null,
     };
-    const kept = drafts[id];
+    const kept = Object.hasOwn(drafts, id) ? drafts[id] : undefined;
     if (kept === undefined || !found.editable) return [step];
     const taken = {
       ...step,

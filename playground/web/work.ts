@@ -38,11 +38,15 @@ export function createWork(store: Store, api: Api, tab: string) {
   }
 
   function takeShare(share: Share): void {
+    running.keepDraft(); // the link's code takes its place
     if (stepOf(store.get()) === null)
       store.send({ type: 'add-step', id: 'shared', language: share.language, source: share.source });
     else store.send({ type: 'draft', language: share.language, source: share.source, scope: share.scope });
-    if (share.events.length > 0) store.send({ type: 'pasted', items: share.events.map(pastedItem) });
-    say('Opened what the link holds. Your file is as it was.');
+    const events = share.events.filter((text) => roundedNumber(text) === null);
+    if (events.length > 0) store.send({ type: 'pasted', items: events.map(pastedItem) });
+    const left = share.events.length - events.length;
+    const lost = left === 0 ? '' : ` Events with numbers that would be rounded were left out: ${left}.`;
+    say(`Opened what the link holds. Your file is as it was.${lost}`);
   }
 
   return {

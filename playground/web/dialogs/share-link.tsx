@@ -10,6 +10,12 @@ import { Dialog } from './dialog.tsx';
 
 const MOST = 20;
 
+/** Starts a playground that a link from here opens in. */
+function commandFor({ hostname, port }: Location): string {
+  const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+  return `sluice playground ${isHere ? '' : `--host ${hostname} --expose `}--port ${port === '' ? 80 : port}`;
+}
+
 export function ShareLink({ frame }: { readonly frame: Frame }) {
   const { state, work } = frame;
   const sample = state.session?.sample ?? false;
@@ -21,7 +27,7 @@ export function ShareLink({ frame }: { readonly frame: Frame }) {
     <Dialog title="Share a link" onClose={() => frame.send({ type: 'dialog', dialog: null })}>
       <p>
         The code of this step is in the link itself, behind the #: it is sent to no server. Whoever opens it needs a
-        playground of their own at this address.
+        playground of their own at the same address and port: <code>{commandFor(location)}</code>
       </p>
       {events.length === 0 ? null : (
         <>

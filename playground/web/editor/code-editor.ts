@@ -13,6 +13,7 @@ import {
   EditorView,
   highlightActiveLine,
   highlightActiveLineGutter,
+  highlightSpecialChars,
   keymap,
   lineNumbers,
 } from '@codemirror/view';
@@ -71,6 +72,7 @@ export function createCodeEditor(host: HTMLElement, options: Options): CodeEdito
         foldGutter(),
         history(),
         drawSelection(),
+        highlightSpecialChars(), // what turns the direction of text around is seen
         indentOnInput(),
         bracketMatching(),
         closeBrackets(),

@@ -7,7 +7,7 @@ import { foldGutter, foldKeymap } from '@codemirror/language';
 import { unifiedMergeView } from '@codemirror/merge';
 import { searchKeymap } from '@codemirror/search';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
-import { drawSelection, EditorView, keymap, lineNumbers } from '@codemirror/view';
+import { drawSelection, EditorView, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view';
 import { changeOf } from './change-of.ts';
 import { look } from './look.ts';
 import { yamlColours } from './yaml-colours.ts';
@@ -37,6 +37,7 @@ export function createTextView(
         lineNumbers(),
         foldGutter(),
         drawSelection(),
+        highlightSpecialChars(), // what turns the direction of text around is seen
         EditorView.lineWrapping,
         EditorState.readOnly.of(true),
         EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),

@@ -113,7 +113,7 @@ export function OutputPane({ frame }: { readonly frame: Frame }) {
 function keepsShape(input: string, output: string): boolean {
   const before = Object.keys(parsedObject(input) ?? {});
   const after = parsedObject(output) ?? {};
-  return before.length > 0 && before.filter((name) => name in after).length * 2 >= before.length;
+  return before.length > 0 && before.filter((name) => Object.hasOwn(after, name)).length * 2 >= before.length;
 }
 
 /** A comma behind the last members, too: else a new last member would show its neighbour as changed. For diffs only. */
