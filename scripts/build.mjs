@@ -32,6 +32,7 @@ const entries = [
   'core/testkit/lodger.ts',
   'core/registry/one-sdk.ts',
   'core/state/worker.ts',
+  'plugins/sqlite/worker.ts',
   'sandbox/child.ts',
   ...plugins.map(({ entry }) => entry),
 ];

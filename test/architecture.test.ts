@@ -50,7 +50,7 @@ describe('rooms', () => {
     ['core/engine/x.ts', '../cli/main.ts'],
     ['core/engine/x.ts', '../../transforms/run.ts'],
     ['core/x.ts', 'hono'],
-    ['core/x.ts', 'sqlite3'],
+    ['core/x.ts', 'pg'],
     ['core/cli/x.ts', '../../plugins/file/index.ts'],
     ['core/cli/x.ts', '../../sandbox/index.ts'],
     ['core/cli/x.ts', '../../playground/server/app.ts'],

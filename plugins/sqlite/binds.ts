@@ -15,60 +15,66 @@ export interface TargetColumn {
   readonly generated: boolean;
 }
 
-/** A parameter and the placeholder that it needs. */
-export interface Bind {
-  readonly sql: '?' | 'CAST(? AS INTEGER)';
-  readonly param: Param;
-}
-
 const NUMBER_LIKE = /^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$/; // what SQLite would take for a number
 const INTEGER = /^-?(0|[1-9]\d*)$/;
+const SHORT_INTEGER = /^(0|-?[1-9]\d{0,14})$/;
 const INT64 = 2n ** 63n;
 const NUMERIC_KINDS: ReadonlySet<ColumnType> = new Set(['int', 'bigint', 'float', 'decimal', 'bool', 'any']);
 
-const plain = (param: Param): Bind => ({ sql: '?', param });
-const integer = (text: string): Bind => ({ sql: 'CAST(? AS INTEGER)', param: text });
-const unicode = (value: string): Bind | null => (value.isWellFormed() ? plain(value) : null);
+const unicode = (value: string): string | undefined => (value.isWellFormed() ? value : undefined);
 
-/** null when the value does not fit the column. */
-export function bind(column: TargetColumn, value: Json | undefined): Bind | null {
-  if (value === null || value === undefined) return plain(null);
-  if (typeof value === 'boolean') return plain(column.affinity === 'text' ? String(value) : value ? 1 : 0);
-  if (typeof value === 'object') return column.kind === 'bytes' ? null : plain(JSON.stringify(value));
+/** undefined when the value does not fit the column. */
+export function bind(column: TargetColumn, value: Json | undefined): Param | undefined {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'boolean') return column.affinity === 'text' ? String(value) : value ? 1 : 0;
+  if (typeof value === 'object') return column.kind === 'bytes' ? undefined : JSON.stringify(value);
   if (typeof value === 'number') {
-    if (column.kind === 'bytes') return null;
-    if (column.affinity === 'text') return plain(String(value));
-    // The driver binds a number beyond 32 bits as a real, and a column without affinity would keep it as one.
-    if (column.affinity === 'none' && Number.isSafeInteger(value) && Math.abs(value) >= 2 ** 31)
-      return integer(String(value));
-    return plain(value);
+    if (column.kind === 'bytes') return undefined;
+    return column.affinity === 'text' ? String(value) : value;
   }
-  if (column.kind === 'bytes') return isBase64(value) ? plain(Buffer.from(value, 'base64')) : null;
+  if (column.kind === 'bytes') return isBase64(value) ? bytesOf(value) : undefined;
   if (column.affinity === 'text') return unicode(value);
-  if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? integer(value) : unicode(value);
+  if (column.affinity === 'none') return column.kind === 'bigint' && isInt64(value) ? BigInt(value) : unicode(value);
   return NUMBER_LIKE.test(value) ? numeric(column, value) : unicode(value);
 }
 
-/** The same of a cell: the text of a value at the source, of the kind of its column there. */
-export function bindCell(column: TargetColumn, type: ColumnType, text: string | null): Bind | null {
-  if (text === null) return plain(null);
-  // nested JSON is parsed and written again: its text must be the same whichever way a row came, or it would be another value here
-  const asText = type !== 'int' && type !== 'float' && type !== 'bool' && type !== 'jsonb';
-  return bind(column, asText ? text : cellValue(type, text));
+/** The same for the cells of a column: the texts of its values at the source, where it is of this kind. */
+export function cellBinder(column: TargetColumn, type: ColumnType): (text: string) => Param | undefined {
+  switch (type) {
+    case 'bool':
+    case 'float':
+    case 'jsonb':
+      // nested JSON is parsed and written again: its text must be the same whichever way a row came, or it would be another value here
+      return (text) => bind(column, cellValue(type, text));
+    case 'int':
+    case 'bigint':
+    case 'decimal':
+      if (column.affinity !== 'integer' || column.kind === 'bytes') break;
+      // what SQLite makes of such a text is that number
+      return (text) => (SHORT_INTEGER.test(text) ? text : bind(column, type === 'int' ? cellValue(type, text) : text));
+    default:
+      if (column.affinity === 'text' && column.kind !== 'bytes') return unicode;
+  }
+  return type === 'int' ? (text) => bind(column, cellValue(type, text)) : (text) => bind(column, text);
+}
+
+/** In a buffer of its own: small ones lie in one that they share, and all of it would go to the other thread. */
+function bytesOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'));
 }
 
 // SQLite will make a number of this text. Whole ones stay text here, since it reads all 64 bits of them.
-function numeric(column: TargetColumn, text: string): Bind | null {
+function numeric(column: TargetColumn, text: string): Param | undefined {
   if (INTEGER.test(text) && text !== '-0') {
-    if (column.affinity !== 'real' && isInt64(text)) return plain(text);
+    if (column.affinity !== 'real' && isInt64(text)) return text;
     const value = Number(text);
-    return Number.isFinite(value) && BigInt(value) === BigInt(text) ? plain(value) : null;
+    return Number.isFinite(value) && BigInt(value) === BigInt(text) ? value : undefined;
   }
   const value = Number(text);
-  if (!Number.isFinite(value)) return null;
-  if (String(value) === text) return plain(value);
+  if (!Number.isFinite(value)) return undefined;
+  if (String(value) === text) return value;
   // `10.50` is 10.5 as a decimal; as a text it is not
-  return NUMERIC_KINDS.has(column.kind) && digits(String(value)) === digits(text) ? plain(value) : null;
+  return NUMERIC_KINDS.has(column.kind) && digits(String(value)) === digits(text) ? value : undefined;
 }
 
 function isInt64(text: string): boolean {
@@ -89,7 +95,7 @@ function digits(text: string): string {
   return `${sign === '-' ? '-' : ''}${kept}e${scale}`;
 }
 
-/** Why bind() gave null for this value. */
+/** Why nothing can be bound for this value. */
 export function unfitValue(table: string, column: string, value: Json | undefined): SluiceError {
   if (typeof value === 'string' && !value.isWellFormed()) return brokenText(`column "${column}" of table "${table}"`);
   return sluiceError('E_SINK_REJECT', {

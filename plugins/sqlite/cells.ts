@@ -1,13 +1,13 @@
 // From a stored value to the JSON text of a cell, by the kind of its column, and the SQL that brings the value here whole.
 // Guarantee (invariant 6): a value either keeps its meaning or makes its event unreadable; nothing is ever rounded.
-// Why SQL: the driver makes a double of every integer, so integers that may not fit one come as text.
+// Why SQL: integers come as doubles, so those that may not fit one come as text.
 
 import type { ColumnType } from 'sluice/sdk';
 import { type SluiceError, sluiceError, unsafeNumber } from 'sluice/sdk';
 import { type Affinity, quoted } from './kinds.ts';
 
 /** What the driver gives for a value. */
-export type Raw = string | number | Buffer | null;
+export type Raw = string | number | Uint8Array | null;
 
 interface Cell {
   readonly name: string;
@@ -69,7 +69,7 @@ export function cellText(kind: ColumnType, value: Raw): string | null {
       if (typeof value === 'number') return Number.isFinite(value) ? `"${numberText(value)}"` : null;
       return typeof value === 'string' && DECIMAL.test(value) ? `"${value}"` : null;
     case 'bytes':
-      return Buffer.isBuffer(value) ? `"${value.toString('base64')}"` : null;
+      return value instanceof Uint8Array ? `"${base64(value)}"` : null;
     case 'text':
     case 'json':
       if (typeof value === 'number') return Number.isFinite(value) ? `"${numberText(value)}"` : null;
@@ -150,7 +150,7 @@ export function rowReader(columns: readonly ReaderColumn[], names: readonly stri
       return Object.fromEntries(
         columns.map((column, i) => {
           const value = row[names[i]!] ?? null;
-          if (Buffer.isBuffer(value)) return [column.name, `base64:${value.toString('base64')}`];
+          if (value instanceof Uint8Array) return [column.name, `base64:${base64(value)}`];
           return [column.name, typeof value === 'number' && !Number.isFinite(value) ? String(value) : value];
         }),
       );
@@ -185,9 +185,13 @@ export function sizeSql(refs: readonly string[]): string {
   return groups.join('+') || '0';
 }
 
+export function base64({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('base64');
+}
+
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
-export function isUtf8(bytes: Buffer): boolean {
+export function isUtf8(bytes: Uint8Array): boolean {
   try {
     DECODER.decode(bytes);
     return true;

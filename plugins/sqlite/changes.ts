@@ -3,7 +3,7 @@
 // event); a change whose values do not fit stands in its place as unreadable.
 
 import { type Column, type ColumnType, type SluiceError, sluiceError } from 'sluice/sdk';
-import { isUtf8, type Raw, type RowReader, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
+import { base64, isUtf8, type Raw, type RowReader, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
 import { CHANGES, newColumn, oldColumn, readShapes, type Shape } from './change-log.ts';
 import type { Connection, Param } from './driver.ts';
 import { affinityOf } from './kinds.ts';
@@ -275,7 +275,7 @@ export async function findBroken(
   const [row] = await db.all<Record<string, Raw>>(`SELECT ${list} ${from}`, params);
   for (const [i, column] of names.entries()) {
     const bytes = row?.[`b${i}`];
-    if (Buffer.isBuffer(bytes) && !isUtf8(bytes)) return { column, bytes: `base64:${bytes.toString('base64')}` };
+    if (bytes instanceof Uint8Array && !isUtf8(bytes)) return { column, bytes: `base64:${base64(bytes)}` };
   }
   return null;
 }

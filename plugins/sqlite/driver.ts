@@ -1,17 +1,20 @@
-// A thin promise wrapper around npm `sqlite3`, which is loaded on first use only.
+// A connection to a database: `node:sqlite`, which is built in, in a thread of its own (thread.ts).
 // Guarantees: statements of one connection run one after the other; a transaction that throws is rolled back; a statement
 // is always run to its end (one that is left half-read would hold its read transaction open).
-// Refuses: numbers above 2^53 (the driver rounds them both ways: callers go through text, see cells.ts and binds.ts).
+// Integers come as numbers, rounded beyond 2^53: callers go through text (cells.ts), and bind such ones as a bigint (binds.ts).
 
-import { sluiceError } from 'sluice/sdk';
-import type { Database, Statement } from 'sqlite3';
+import type { Packed, Param } from './packed.ts';
+import { takeThread } from './thread.ts';
+import type { InsertSql } from './worker.ts';
 
-export type Param = string | number | Buffer | null;
+export type { Param } from './packed.ts';
 
 export interface Connection {
   all<T>(sql: string, params?: readonly Param[]): Promise<T[]>;
   /** How many rows were changed. */
   run(sql: string, params?: readonly Param[]): Promise<number>;
+  /** Writes many rows, piece by piece: the next one is made while one is written. After a failure none of the rest is written. */
+  insert(sql: InsertSql, pieces: Iterable<Packed>): Promise<void>;
   /** Several statements, no parameters, no rows. */
   exec(sql: string): Promise<void>;
   close(): Promise<void>;
@@ -19,95 +22,40 @@ export interface Connection {
 
 export type Mode = 'read' | 'write' | 'create';
 
-const MAX_CACHED = 64;
-
-/** @throws SluiceError E_PLUGIN_DRIVER when the driver cannot be loaded; the driver's own error when the file cannot be opened */
+/** @throws SQLite's own error, with its `errcode`, when the file cannot be opened */
 export async function connect(path: string, mode: Mode, busyTimeout: number): Promise<Connection> {
-  const driver = await loadDriver();
-  const flags = mode === 'create' ? driver.OPEN_READWRITE | driver.OPEN_CREATE : driver.OPEN_READWRITE;
-  const db = await new Promise<Database>((resolve, reject) => {
-    const opened: Database = new driver.Database(path, flags | driver.OPEN_FULLMUTEX, (error) =>
-      error === null ? resolve(opened) : reject(error),
-    );
-  });
-  db.configure('busyTimeout', busyTimeout);
-  const connection = wrap(db);
-  // Not OPEN_READONLY: such a connection cannot take away again the two files that a database in WAL mode has beside it.
-  if (mode === 'read') await connection.exec('PRAGMA query_only = ON');
-  return connection;
-}
-
-/** @throws SluiceError E_PLUGIN_DRIVER */
-export async function loadDriver(): Promise<typeof import('sqlite3')> {
+  const thread = takeThread();
   try {
-    const module = await import('sqlite3');
-    return (module as { default?: typeof import('sqlite3') }).default ?? module;
-  } catch (error) {
-    throw sluiceError('E_PLUGIN_DRIVER', {
-      message: 'the driver `sqlite3` cannot be loaded',
-      fix: 'run `npm install sqlite3@6.0.1`; where no prebuilt binary can be fetched this needs a C++ compiler and Python',
-      cause: error,
-    });
+    await thread.call({ do: 'open', path, create: mode === 'create', busyTimeout });
+  } catch (thrown) {
+    thread.free();
+    throw thrown;
   }
-}
-
-function wrap(db: Database): Connection {
-  const cached = new Map<string, Statement>();
-
-  async function prepared(sql: string): Promise<Statement> {
-    const known = cached.get(sql);
-    if (known !== undefined) {
-      cached.delete(sql); // the map's order is the order of use
-      cached.set(sql, known);
-      return known;
-    }
-    const statement = await new Promise<Statement>((resolve, reject) => {
-      const made: Statement = db.prepare(sql, (error: Error | null) => (error ? reject(error) : resolve(made)));
-    });
-    cached.set(sql, statement);
-    if (cached.size > MAX_CACHED) {
-      const [oldest, old] = cached.entries().next().value!;
-      cached.delete(oldest);
-      await finalized(old);
-    }
-    return statement;
-  }
-
-  return {
-    async all<T>(sql: string, params: readonly Param[] = []) {
-      const statement = await prepared(sql);
-      return new Promise<T[]>((resolve, reject) => {
-        statement.all<T>(params, (error, rows) => (error ? reject(error) : resolve(rows)));
-      });
+  let inserts = 0;
+  let closed: Promise<void> | null = null;
+  const connection: Connection = {
+    all: async <T>(sql: string, params: readonly Param[] = []) =>
+      (await thread.call({ do: 'all', sql, params })) as T[],
+    run: async (sql, params = []) => (await thread.call({ do: 'run', sql, params })) as number,
+    async insert(sql, pieces) {
+      const part = inserts++;
+      const writing: Promise<unknown>[] = [];
+      try {
+        for (const piece of pieces) writing.push(thread.call({ do: 'insert', sql, piece, part }, [piece.sizes.buffer]));
+      } finally {
+        await Promise.allSettled(writing);
+      }
+      await Promise.all(writing); // the first failure is the one that counts
     },
-    async run(sql, params = []) {
-      const statement = await prepared(sql);
-      return new Promise<number>((resolve, reject) => {
-        statement.run(params, function (error) {
-          if (error) reject(error);
-          else resolve(this.changes);
-        });
-      });
-    },
-    exec(sql) {
-      return new Promise<void>((resolve, reject) => {
-        db.exec(sql, (error) => (error ? reject(error) : resolve()));
-      });
-    },
-    async close() {
-      for (const statement of cached.values()) await finalized(statement);
-      cached.clear();
-      await new Promise<void>((resolve, reject) => {
-        db.close((error) => (error ? reject(error) : resolve()));
-      });
+    exec: async (sql) => void (await thread.call({ do: 'exec', sql })),
+    close() {
+      closed ??= thread.call({ do: 'close' }).then(() => thread.free());
+      return closed;
     },
   };
-}
-
-function finalized(statement: Statement): Promise<void> {
-  return new Promise((resolve) => {
-    statement.finalize(() => resolve());
-  });
+  // Not opened read-only: such a connection cannot take away again the two files that a database in WAL mode has beside it.
+  if (mode === 'read') await connection.exec('PRAGMA query_only = ON');
+  return connection;
 }
 
 /** Runs `work` in one transaction. `read` sees one snapshot of the database; `write` takes the write lock at once. */

@@ -82,8 +82,8 @@ describe.skipIf(process.getuid?.() !== 0)('a database that may not be written', 
     await chmod(at.path('data.db'), 0o444);
     // The rights are given up only after all code is loaded: the project may lie in a folder that only its owner may enter.
     const script = `${IMPORTS}
-      const { loadDriver } = await import(${file('./driver.ts')});
-      await loadDriver();
+      const { connect } = await import(${file('./driver.ts')});
+      await (await connect(path, 'read', 100)).close(); // its thread stays
       process.setuid(${NOBODY});
       const settings = { path, snapshot: 'initial', follow: false, poll: 5, heartbeat: 1000, integers: 'exact', busy_timeout: 100 };
       const read = async () => { for await (const _ of createSource(settings, contextOf()).read(null, never)); };

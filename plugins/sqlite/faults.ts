@@ -20,14 +20,15 @@ const CODES: Readonly<Record<number, Fault>> = {
   26: 'broken', // NOTADB
 };
 
-export function faultOf(thrown: unknown): Fault {
-  const errno = (thrown as { errno?: unknown } | null)?.errno;
-  return typeof errno === 'number' ? (CODES[errno & 0xff] ?? 'absent') : 'absent';
+/** SQLite's primary result code, or undefined for what does not come from SQLite. */
+function resultCode(thrown: unknown): number | undefined {
+  const code = (thrown as { errcode?: unknown } | null)?.errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
 }
 
-/** The text of an error without the driver's prefix: `UNIQUE constraint failed: orders.id`. Holds names, never values. */
-export function reasonOf(thrown: unknown): string {
-  return messageOf(thrown).replace(/^SQLITE_[A-Z_]+: /, '');
+export function faultOf(thrown: unknown): Fault {
+  const code = resultCode(thrown);
+  return code === undefined ? 'absent' : (CODES[code] ?? 'absent');
 }
 
 /** Whatever stopped the source, as an error that says how to mend it. */
@@ -46,8 +47,7 @@ function describe(
   codes: { readonly connect: string; readonly work: string; readonly end: 'source' | 'sink' },
 ): SluiceError {
   if (isSluiceError(thrown)) return thrown;
-  const errno = (thrown as { errno?: unknown } | null)?.errno;
-  const code = typeof errno === 'number' ? errno & 0xff : 0;
+  const code = resultCode(thrown);
   if (code === 14) {
     const message = existsSync(path)
       ? 'the database file cannot be opened'
@@ -96,5 +96,5 @@ function describe(
   if (code === 13) {
     return sluiceError(codes.work, { message: 'the disk is full', fix: 'free some space', cause: thrown });
   }
-  return sluiceError(codes.work, { message: reasonOf(thrown), cause: thrown });
+  return sluiceError(codes.work, { message: messageOf(thrown), cause: thrown });
 }

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type CheckResult, definePlugin, type SluiceError, toSluiceError } from 'sluice/sdk';
+import { type CheckResult, definePlugin, type SluiceError } from 'sluice/sdk';
 import { sinkConfig, sourceConfig } from './config.ts';
-import { connect, loadDriver, type Mode } from './driver.ts';
+import { connect, type Mode } from './driver.ts';
 import { sinkFault, sourceFault } from './faults.ts';
 import { sourceNoEffect } from './no-effect.ts';
 import { POSITION_VERSION, toPosition } from './position.ts';
@@ -65,13 +65,8 @@ function failed({ message, fix }: SluiceError): CheckResult {
   return { ok: false, name: 'write', message, ...(fix === undefined ? {} : { fix }) };
 }
 
-/** The sink makes its database with the first write; to check is to look, so only driver and folder are looked at. */
+/** The sink makes its database with the first write; to check is to look, so only the folder is looked at. */
 async function checkFolder(folder: string): Promise<readonly CheckResult[]> {
-  try {
-    await loadDriver();
-  } catch (thrown) {
-    return [failed(toSluiceError(thrown))];
-  }
   try {
     await access(folder, constants.W_OK);
     return [{ ok: true, name: 'write', message: 'the database will be made with the first write' }];

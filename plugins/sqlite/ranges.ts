@@ -2,9 +2,9 @@
 // Deletes only by the source's own key, integers as integers and texts by their bytes: where the sink writes by another key, its
 // columns compare otherwise, or several source tables go into one, nothing is deleted and the log says so.
 
-import { type Json, type Logger, type SnapshotRange, tableOfRange } from 'sluice/sdk';
+import { type Json, type Logger, messageOf, type SnapshotRange, tableOfRange } from 'sluice/sdk';
 import { known, type Scope } from './apply.ts';
-import { faultOf, reasonOf } from './faults.ts';
+import { faultOf } from './faults.ts';
 import { quoted } from './kinds.ts';
 import type { SourceColumns, Target } from './target.ts';
 
@@ -79,7 +79,7 @@ async function deleteRange(
     if (faultOf(thrown) !== 'row') throw thrown;
     await db.exec('ROLLBACK TO range');
     cache.tables.clear();
-    log.warn({ table, reason: reasonOf(thrown) }, 'rows that the source has no more could not be deleted');
+    log.warn({ table, reason: messageOf(thrown) }, 'rows that the source has no more could not be deleted');
   }
   await db.exec('RELEASE range');
 }

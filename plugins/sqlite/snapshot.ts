@@ -5,7 +5,7 @@
 // How chunks and changes fit together is in source.ts: before a chunk is given, all changes up to its transaction are.
 
 import type { SnapshotRange } from 'sluice/sdk';
-import { columnRefs, type Raw, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
+import { base64, columnRefs, type Raw, rowReader, selectList, sizeSql, unfitError } from './cells.ts';
 import { type Draft, findBroken } from './changes.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
@@ -152,11 +152,11 @@ async function readRows(
 
 function keyCell(type: string, value: Raw): KeyCell {
   if (type === 'integer') return ['i', String(value)];
-  if (Buffer.isBuffer(value)) return ['b', value.toString('base64')];
+  if (value instanceof Uint8Array) return ['b', base64(value)];
   return typeof value === 'number' ? ['r', value] : ['t', String(value)];
 }
 
-/** Key cells as SQL with their parameters: an integer goes as text, because the driver would round it. */
+/** Key cells as SQL with their parameters: an integer goes as text, because a position is JSON. */
 function bound(cells: readonly KeyCell[]): { sql: string; params: Param[] } {
   const sql: string[] = [];
   const params: Param[] = [];

@@ -25,7 +25,7 @@ import { type ChangeReader, changeReader, type KindOf, type Page } from './chang
 import type { SourceSettings } from './config.ts';
 import { batchOfDrafts } from './drafts.ts';
 import { type Connection, connect, dataVersion, inTransaction, schemaVersion, turns } from './driver.ts';
-import { faultOf, reasonOf, sourceFault } from './faults.ts';
+import { faultOf, sourceFault } from './faults.ts';
 import { kindOf, quoted } from './kinds.ts';
 import { goneError, type SqlitePosition, type TodoTable, toPosition } from './position.ts';
 import { addTodo, isParked, type Progress, park, position, progressFrom, unpark, verified } from './progress.ts';
@@ -332,7 +332,7 @@ export function createSource(config: SourceSettings, context: Context): Source<S
         await (await open()).all(`SELECT 1 FROM ${quoted(table)} AS src WHERE (${where}\n) LIMIT 0`);
       } catch (thrown) {
         throw sluiceError('E_REQUEST_FAILED', {
-          message: `SQLite does not take the condition: ${reasonOf(thrown)}`,
+          message: `SQLite does not take the condition: ${messageOf(thrown)}`,
           fix: 'write what may stand after WHERE, with columns of the table',
           cause: thrown,
         });

@@ -3,14 +3,17 @@
 // are updated; no statement has more variables than SQLite takes. Everything runs in the caller's transaction.
 
 import { noColumn, noUniqueKey, type Row, type RowSet } from 'sluice/sdk';
-import { type Bind, bind, bindCell, unfitValue } from './binds.ts';
+import { bind, cellBinder, unfitValue } from './binds.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
+import { newPacker, type Packed } from './packed.ts';
 import { nameList } from './tables.ts';
 import type { SourceColumns, Target } from './target.ts';
 
 const MAX_ROWS = 200;
 const MAX_VARIABLES = 32_766;
+/** Rows that go to the connection's thread at once: it writes them while the next ones are looked at. */
+const PIECE = 500;
 
 export interface Place {
   readonly db: Connection;
@@ -57,16 +60,16 @@ export function append(place: Place, set: RowSet): Promise<void> {
 async function insertRows(place: Place, set: RowSet, end: string): Promise<void> {
   const names = writable(place, set.names);
   const start = `INSERT INTO ${quoted(place.target.table.name)} (${nameList(names)}) VALUES `;
-  const size = partSize(names.length);
-  for (let from = 0; from < set.length; from += size) {
-    const params: Param[] = [];
-    const values: string[] = [];
-    for (let r = from; r < set.length && r < from + size; r++) {
-      values.push(
-        `(${set.cells === null ? bindAll(place, names, set.rows()[r]!, params) : bindCells(place, names, set, r, params)})`,
-      );
-    }
-    await place.db.run(`${start}${values.join(',')}${end}`, params);
+  await place.db.insert({ start, end, width: names.length }, packedRows(place, names, set));
+}
+
+function* packedRows(place: Place, names: readonly string[], set: RowSet): Generator<Packed> {
+  const packer = newPacker(PIECE * names.length);
+  const push = set.cells === null ? rowPusher(place, names, set) : cellPusher(place, names, set);
+  for (let from = 0; from < set.length; from += PIECE) {
+    const to = Math.min(set.length, from + PIECE);
+    for (let r = from; r < to; r++) push(r, packer.push);
+    yield packer.take(to - from);
   }
 }
 
@@ -74,11 +77,11 @@ export async function deleteKeys(place: Place, key: readonly string[], rows: rea
   const start = `DELETE FROM ${quoted(place.target.table.name)} WHERE `;
   for (const part of parts(rows, key.length)) {
     const params: Param[] = [];
-    const values = part.map((row) => bindAll(place, key, row, params));
+    for (const row of part) bindAll(place, key, row, params);
     const which =
       key.length === 1
-        ? `${quoted(key[0]!)} IN (${values.join(',')})`
-        : `(${nameList(key)}) IN (VALUES ${values.map((one) => `(${one})`).join(',')})`;
+        ? `${quoted(key[0]!)} IN (${placeholders(part.length)})`
+        : `(${nameList(key)}) IN (VALUES ${part.map(() => `(${placeholders(key.length)})`).join(',')})`;
     await place.db.run(start + which, params);
   }
 }
@@ -140,35 +143,49 @@ function matching(place: Place, row: Row): { sql: string; params: Param[] } {
   return { sql: sql.join(' AND ') || '1', params };
 }
 
-// The placeholders of a row's values; the values themselves are added to `params`.
+// The values of a row are added to `params`; their placeholders are given.
 function bindAll(place: Place, names: readonly string[], row: Row, params: Param[]): string {
-  const { target, source } = place;
-  let sql = '';
-  for (const name of names) {
-    const column = target.column(name, source);
-    if (column === undefined) throw noColumn(target.table.name, name);
-    const bound: Bind | null = bind(column, row[name]);
-    if (bound === null) throw unfitValue(target.table.name, column.name, row[name]);
-    params.push(bound.param);
-    sql += sql === '' ? bound.sql : `, ${bound.sql}`;
-  }
-  return sql;
+  for (const name of names) params.push(boundValue(place, name, row));
+  return placeholders(names.length);
 }
 
-/** The same of a row that is texts. */
-function bindCells(place: Place, names: readonly string[], set: RowSet, r: number, params: Param[]): string {
-  const { target, source } = place;
+function boundValue({ target, source }: Place, name: string, row: Row): Param {
+  const column = target.column(name, source);
+  if (column === undefined) throw noColumn(target.table.name, name);
+  const bound = bind(column, row[name]);
+  if (bound === undefined) throw unfitValue(target.table.name, column.name, row[name]);
+  return bound;
+}
+
+function placeholders(count: number): string {
+  return new Array(count).fill('?').join(', ');
+}
+
+type PushRow = (r: number, push: (value: Param) => void) => void;
+
+function rowPusher(place: Place, names: readonly string[], set: RowSet): PushRow {
+  const rows = set.rows();
+  return (r, push) => {
+    for (const name of names) push(boundValue(place, name, rows[r]!));
+  };
+}
+
+/** The same of rows that are texts. */
+function cellPusher({ target, source }: Place, names: readonly string[], set: RowSet): PushRow {
   const { types, text } = set.cells!;
-  let sql = '';
-  for (const name of names) {
+  const columns = names.map((name) => {
     const c = set.names.indexOf(name);
     const column = target.column(name, source)!;
-    const bound = bindCell(column, types[c]!, text(r, c));
-    if (bound === null) throw unfitValue(target.table.name, column.name, text(r, c));
-    params.push(bound.param);
-    sql += sql === '' ? bound.sql : `, ${bound.sql}`;
-  }
-  return sql;
+    return { c, column, bound: cellBinder(column, types[c]!) };
+  });
+  return (r, push) => {
+    for (const { c, column, bound } of columns) {
+      const cell = text(r, c);
+      const value = cell === null ? null : bound(cell);
+      if (value === undefined) throw unfitValue(target.table.name, column.name, cell);
+      push(value);
+    }
+  };
 }
 
 // A generated column follows from the others; what an event says of it is the same, or is the source's own affair.

@@ -5,6 +5,7 @@ import {
   type EventBatch,
   isSluiceError,
   type Logger,
+  messageOf,
   type RowWriter,
   sluiceError,
   type WriteResult,
@@ -12,7 +13,7 @@ import {
 } from 'sluice/sdk';
 import { applyTogether, type Scope, type TargetCache, type WriteSettings } from './apply.ts';
 import type { Connection } from './driver.ts';
-import { faultOf, reasonOf } from './faults.ts';
+import { faultOf } from './faults.ts';
 import { deleteRanges } from './ranges.ts';
 
 /** Must run within a transaction. @throws whatever is not a row's own fault */
@@ -43,7 +44,7 @@ export async function writeBatch(
       if (!ours && fault !== 'row' && fault !== 'statement') return 'throw';
       if (!alone) return 'narrow';
       if (ours) return thrown;
-      const reason = reasonOf(thrown);
+      const reason = messageOf(thrown);
       if (fault === 'statement' && /^no such (table|column)/.test(reason)) return 'throw';
       return sluiceError('E_SINK_REJECT', { message: `table "${table}" refused the row: ${reason}`, cause: thrown });
     },
