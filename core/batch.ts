@@ -343,7 +343,13 @@ function select(
       return NO_COLUMNS;
     },
     ...(parts.every((batch) => batch.lines !== undefined) ? { lines } : {}),
-    ...(parts.every((batch) => batch.cells !== undefined) ? { cells: (i) => batchAt(i).cells!(indexAt(i)) } : {}),
+    ...(parts.every((batch) => batch.cells !== undefined)
+      ? {
+          cells: (i) => batchAt(i).cells!(indexAt(i)),
+          keyText: (i) => batchAt(i).keyText?.(indexAt(i)) ?? null,
+          isWhole: (i) => batchAt(i).isWhole?.(indexAt(i)) === true,
+        }
+      : {}),
     events() {
       events ??= Array.from({ length }, (_, i) => batchAt(i).events()[indexAt(i)]!);
       return events;

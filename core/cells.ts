@@ -27,6 +27,10 @@ export interface CellParts extends Pick<BatchDetails, 'ranges' | 'unreadable'> {
   /** One cell for each column of the table; null: the event has no such row. */
   after(i: number): readonly Cell[] | null;
   before(i: number): readonly Cell[] | null;
+  /** after(i)![k], of an event that has such a row: asked for the key's columns, where the rest is not needed. */
+  cell?(i: number, k: number): Cell;
+  /** None of after(i) is undefined. */
+  isWhole?(i: number): boolean;
   /** JSON text of what is no row of a table: `after` of an `s` or `m`. */
   other?(i: number): string | null;
   transaction?(i: number): { readonly id: string; readonly order: number } | undefined;
@@ -43,7 +47,10 @@ export function batchOfCells(parts: CellParts): EventBatch {
   const key = (i: number): Row | null => {
     const op = parts.op(i);
     if (op === 't' || isOther(i)) return null;
-    return layout(i).key(op === 'd' ? parts.before(i) : parts.after(i), op === 'd' ? null : parts.before(i));
+    if (op === 'd') return layout(i).key(parts.before(i), null);
+    // the key alone, where all of it is in the row
+    const cell = (k: number): Cell => parts.cell?.(i, k);
+    return layout(i).keyOf(cell) ?? layout(i).key(parts.after(i), parts.before(i));
   };
   const envelope = (i: number): Omit<ChangeEvent, 'before' | 'after' | 'ts_ms'> => {
     const transaction = parts.transaction?.(i);
@@ -81,6 +88,8 @@ export function batchOfCells(parts: CellParts): EventBatch {
     wholeBefore: (i) => !isOther(i) && (parts.before(i)?.every((cell) => cell !== undefined) ?? false),
     columns: parts.columns,
     cells: (i) => (isOther(i) ? null : parts.after(i)),
+    keyText: (i) => layout(i).keyText(parts.cell === undefined ? (k) => parts.after(i)?.[k] : (k) => parts.cell!(i, k)),
+    isWhole: parts.isWhole ?? ((i) => parts.after(i)?.includes(undefined) === false),
     events() {
       events ??= Array.from({ length: parts.length }, (_, i) => {
         if (parts.unreadable?.has(i)) return null as unknown as ChangeEvent;
@@ -137,6 +146,9 @@ interface Layout {
   text(cells: readonly Cell[]): string;
   /** The key's columns in their order; what is absent in `cells` is taken from `old`. null: no key, or it is not all there. */
   key(cells: readonly Cell[] | null, old: readonly Cell[] | null): Row | null;
+  keyOf(cell: (k: number) => Cell): Row | null;
+  /** canonical() of that key; null as EventBatch says it. */
+  keyText(cell: (k: number) => Cell): string | null;
 }
 
 const layouts = new WeakMap<readonly Column[], Layout>();
@@ -156,6 +168,19 @@ function newLayout(columns: readonly Column[]): Layout {
     .map((column, at) => ({ column, at }))
     .filter(({ column }) => column.key !== undefined)
     .sort((a, b) => a.column.key! - b.column.key!);
+  const keyNames = keys
+    .toSorted((a, b) => (a.column.name < b.column.name ? -1 : 1)) // as canonical() has them
+    .map(({ column, at }) => ({ name: JSON.stringify(column.name), type: column.type, at }));
+  const keyOf = (cell: (k: number) => Cell): Row | null => {
+    if (keys.length === 0) return null;
+    const row: Record<string, Json> = {};
+    for (const { column, at } of keys) {
+      const one = cell(at);
+      if (one === null || one === undefined) return null;
+      row[column.name] = valueOfCell(column.type, one);
+    }
+    return row;
+  };
   return {
     text(cells) {
       let text = '';
@@ -166,15 +191,16 @@ function newLayout(columns: readonly Column[]): Layout {
       }
       return text === '' ? '{}' : `${text}}`;
     },
-    key(cells, old) {
-      if (keys.length === 0) return null;
-      const row: Record<string, Json> = {};
-      for (const { column, at } of keys) {
-        const cell = cells?.[at] ?? old?.[at];
-        if (cell === null || cell === undefined) return null;
-        row[column.name] = valueOfCell(column.type, cell);
+    key: (cells, old) => keyOf((at) => cells?.[at] ?? old?.[at]),
+    keyOf,
+    keyText(cell) {
+      let text = '';
+      for (const { name, type, at } of keyNames) {
+        const one = cell(at);
+        if (one === null || one === undefined || !one.isWellFormed()) return null;
+        text += `${text === '' ? '{' : ','}${name}:${canonical(valueOfCell(type, one))}`;
       }
-      return row;
+      return text === '' ? null : `${text}}`;
     },
   };
 }

@@ -131,6 +131,14 @@ export interface EventBatch {
    * is no such row; no such function where the batch does not hold cells.
    */
   cells?(i: number): readonly (string | null | undefined)[] | null;
+  /**
+   * Beside `cells`, for whoever goes through thousands of rows before it writes the first: canonical(key(i)) of an event that has
+   * such a row, made without the rest of it. null: not that simple (no key, one that is not all in the row, a text that is no
+   * well-formed Unicode); then key(i) says more.
+   */
+  keyText?(i: number): string | null;
+  /** Beside `cells`: none of the cells is absent. */
+  isWhole?(i: number): boolean;
   readonly ranges?: readonly SnapshotRange[];
   /** By index: the events that the source could not read. Nobody but the engine sees a batch that has any. */
   readonly unreadable?: ReadonlyMap<number, Unreadable>;

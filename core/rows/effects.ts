@@ -2,6 +2,7 @@
 // Guarantees: of several events of a key the last one counts; columns that a later event does not have keep what the
 // earlier ones gave; after a delete nothing of the old row is kept. Pure.
 
+import type { Cell } from '../cells.ts';
 import { canonical, type Row } from '../values.ts';
 import { cellSet, type RowSet, rowSet } from './row-set.ts';
 import type { CellRow, Step } from './steps.ts';
@@ -14,7 +15,8 @@ export interface Effects {
 }
 
 interface Effect {
-  readonly key: Row;
+  /** What has its key. */
+  readonly step: Step;
   /** null: the row goes. */
   image: Image | null;
   readonly anew: boolean;
@@ -23,41 +25,37 @@ interface Effect {
 /** `partial` as a step has it: once there was a whole row, what is added to it makes a whole row. */
 type Image = { readonly partial: boolean } & (
   | { readonly row: Row; readonly cells: null }
-  | { readonly row: null; readonly cells: CellRow }
+  | { readonly cells: CellRow }
 );
 
 /** Of `put` and `delete` steps. */
 export function effectsOf(steps: readonly Step[]): Effects {
   const byKey = new Map<string, Effect>();
   for (const step of steps) {
-    const key = step.key!;
-    const text = canonical(key);
+    const text = step.cells?.keyText ?? canonical(step.key!);
     const known = byKey.get(text);
-    if (step.act === 'delete') byKey.set(text, { key, image: null, anew: false });
-    else if (known === undefined) byKey.set(text, { key, image: imageOf(step), anew: false });
-    else if (known.image === null) byKey.set(text, { key, image: imageOf(step), anew: true });
+    if (step.act === 'delete') byKey.set(text, { step, image: null, anew: false });
+    else if (known === undefined) byKey.set(text, { step, image: step as Image, anew: false });
+    else if (known.image === null) byKey.set(text, { step, image: step as Image, anew: true });
     else known.image = merged(known.image, step);
   }
   const deletes: Row[] = [];
   const groups = new Map<string, Group>();
-  for (const { key, image, anew } of byKey.values()) {
-    if (image === null || anew) deletes.push(key);
+  for (const { step, image, anew } of byKey.values()) {
+    if (image === null || anew) deletes.push(step.key!);
     if (image !== null) addTo(groups, image);
   }
   return { deletes, puts: [...groups.values()].map(setOf) };
 }
 
-function imageOf(step: Step): Image {
-  const { cells, partial } = step; // not `row`, which would be made of them
-  return cells === null ? { row: step.row!, cells, partial } : { row: null, cells, partial };
-}
-
 function merged(earlier: Image, step: Step): Image {
   const partial = earlier.partial && step.partial;
   if (earlier.cells !== null && step.cells?.columns === earlier.cells.columns) {
-    const before = earlier.cells.texts;
-    const texts = step.cells.texts.map((text, i) => (text === undefined ? before[i] : text));
-    return { row: null, cells: { columns: step.cells.columns, texts }, partial };
+    const { columns, keyText, whole } = step.cells;
+    if (whole) return { cells: step.cells, partial };
+    const before = earlier.cells.texts();
+    const texts = step.cells.texts().map((text, i) => (text === undefined ? before[i] : text));
+    return { cells: { columns, keyText, whole: !texts.includes(undefined), texts: () => texts }, partial };
   }
   const before = earlier.cells === null ? earlier.row : setOf(groupOfCells(earlier.cells, partial)).rows()[0]!;
   return { row: { ...before, ...step.row }, cells: null, partial };
@@ -65,7 +63,7 @@ function merged(earlier: Image, step: Step): Image {
 
 type Group = { readonly partial: boolean } & (
   | { readonly names: readonly string[]; readonly rows: Row[] }
-  | { readonly cells: CellRow; readonly texts: CellRow['texts'][] }
+  | { readonly columns: CellRow['columns']; readonly cells: CellRow[] }
 );
 
 function addTo(groups: Map<string, Group>, image: Image): void {
@@ -79,27 +77,32 @@ function addTo(groups: Map<string, Group>, image: Image): void {
     return;
   }
   // which columns are there, as a text that no names can be
-  let text = `${partial}\u0000\u0000`;
-  const { texts } = image.cells;
-  for (let i = 0; i < texts.length; i++) if (texts[i] === undefined) text += `${i},`;
+  let text = partial ? 'true\u0000\u0000' : 'false\u0000\u0000';
+  if (!image.cells.whole) text += absentIn(image.cells.texts());
   const group = groups.get(text);
-  if (group !== undefined && 'cells' in group && group.cells.columns === image.cells.columns) group.texts.push(texts);
+  if (group !== undefined && 'cells' in group && group.columns === image.cells.columns) group.cells.push(image.cells);
   else groups.set(group === undefined ? text : `${text}${groups.size}`, groupOfCells(image.cells, partial));
 }
 
-function groupOfCells(cells: CellRow, partial: boolean): Extract<Group, { readonly cells: CellRow }> {
-  return { cells, texts: [cells.texts], partial };
+function absentIn(texts: readonly Cell[]): string {
+  return texts.flatMap((text, i) => (text === undefined ? [i] : [])).join();
+}
+
+function groupOfCells(cells: CellRow, partial: boolean): Extract<Group, { readonly cells: CellRow[] }> {
+  return { columns: cells.columns, cells: [cells], partial };
 }
 
 function setOf(group: Group): RowSet {
   if ('rows' in group) return rowSet(group.names, group.rows, group.partial);
-  const { columns, texts } = group.cells;
-  const at = columns.flatMap((_, i) => (texts[i] === undefined ? [] : [i]));
+  const { columns, cells } = group;
+  const [first] = cells;
+  const texts = first!.whole ? null : first!.texts();
+  const at = columns.flatMap((_, i) => (texts !== null && texts[i] === undefined ? [] : [i]));
   return cellSet(
     at.map((i) => columns[i]!.name),
     at.map((i) => columns[i]!.type),
     at,
-    group.texts,
+    cells,
     group.partial,
   );
 }

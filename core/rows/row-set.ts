@@ -1,10 +1,10 @@
 // Rows that have the same columns: as objects, or, where the source sent texts and nobody has changed them, as the texts of their cells.
 // Either way a sink asks for a value by row and column, and nobody makes objects of cells that are only bound again.
 
-import { valueOfCell } from '../cells.ts';
+import { type Cell, valueOfCell } from '../cells.ts';
 import type { ColumnType } from '../event.ts';
 import type { Json, Row } from '../values.ts';
-import type { Step } from './steps.ts';
+import type { CellRow, Step } from './steps.ts';
 
 export interface RowSet {
   readonly names: readonly string[];
@@ -24,22 +24,31 @@ export function rowSet(names: readonly string[], rows: readonly Row[], partial =
   return { names, length: rows.length, partial, rows: () => rows, cells: null };
 }
 
-/** `at[c]` is the place of column c in each of `texts`. */
+/** `at[c]` is the place of column c in each of `cells`. */
 export function cellSet(
   names: readonly string[],
   types: readonly ColumnType[],
   at: readonly number[],
-  texts: readonly (readonly (string | null | undefined)[])[],
+  cells: readonly CellRow[],
   partial: boolean,
 ): RowSet {
   let rows: readonly Row[] | undefined;
-  const text = (r: number, c: number): string | null => texts[r]![at[c]!] ?? null;
+  // Whoever asks for one cell of a row asks for the others next.
+  let last = -1;
+  let texts: readonly Cell[] = [];
+  const text = (r: number, c: number): string | null => {
+    if (r !== last) {
+      texts = cells[r]!.texts();
+      last = r;
+    }
+    return texts[at[c]!] ?? null;
+  };
   return {
     names,
-    length: texts.length,
+    length: cells.length,
     partial,
     rows() {
-      rows ??= texts.map((_, r) =>
+      rows ??= cells.map((_, r) =>
         Object.fromEntries(names.map((name, c) => [name, cellValue(types[c]!, text(r, c))] as const)),
       );
       return rows;

@@ -2,6 +2,7 @@
 // Refuses events that name no row: without a key where one is needed, without the row itself.
 
 import { parseRow } from '../batch.ts';
+import type { Cell } from '../cells.ts';
 import { isSluiceError, type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';
 import { type KeySpec, sinkKey } from '../sink-key.ts';
@@ -19,7 +20,7 @@ export interface Step {
   readonly row: Row | null;
   /** The row as it was: what finds a row without a key. */
   readonly before: Row | null;
-  /** Of a `put`: the row as the source's own texts, where nobody has changed it. `row` is then made when it is asked for. */
+  /** Of a `put`: the row as the source's own texts, where nobody has changed it. `key` and `row` are then made when asked for. */
   readonly cells: CellRow | null;
   /** Columns that did not change are not in the row (`source.unchanged`): it says nothing of a row that is not there. */
   readonly partial: boolean;
@@ -27,8 +28,12 @@ export interface Step {
 
 export interface CellRow {
   readonly columns: readonly Column[];
-  /** One for each column; undefined: absent. */
-  readonly texts: readonly (string | null | undefined)[];
+  /** canonical() of its key. */
+  readonly keyText: string;
+  /** All columns are there. */
+  readonly whole: boolean;
+  /** One for each column; undefined: absent. Made again each time: of thousands of rows that wait only their places are kept. */
+  texts(): readonly Cell[];
 }
 
 /** Why an event can never be written. */
@@ -54,12 +59,12 @@ const refusal = (refused: SluiceError, holds: boolean): Refusal => ({ refused, h
 
 function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   const op = batch.op(i);
+  const put = spec === undefined && (op === 'c' || op === 'u' || op === 'r') ? putOfCells(batch, i) : null;
+  if (put !== null) return put;
   const id = batch.id(i);
   const step = { index: i, key: null, oldKey: null, row: null, before: null, cells: null, partial: false } as const;
   if (op === 't') return { ...step, act: 'truncate' };
   if (op === 's') return { ...step, act: 'schema', row: parseRow(batch.after(i), id) };
-  const put = spec === undefined && op !== 'd' && op !== 'm' ? putOfCells(batch, i) : null;
-  if (put !== null) return put;
   const row = parseRow(batch.after(i), id);
   const found = sinkKey(batch, i, spec, op === 'd' ? undefined : row);
   if (isSluiceError(found)) return refusal(found, batch.key(i) !== null);
@@ -84,22 +89,50 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
 
 /** A row whose cells nobody has touched, under the key that it has at the source; null: look at it closely. */
 function putOfCells(batch: EventBatch, i: number): Step | null {
-  const texts = batch.cells?.(i) ?? null;
-  const key = texts === null ? null : batch.key(i);
-  if (texts === null || key === null || unfitKey(key) !== null || batch.oldKey(i) !== null) return null;
-  const columns = batch.columns(batch.table(i));
-  return {
-    index: i,
-    act: 'put',
-    key,
-    oldKey: null,
-    before: null,
-    cells: { columns, texts },
-    partial: batch.op(i) === 'u' && texts.includes(undefined),
-    get row() {
-      return parseRow(batch.after(i), batch.id(i));
-    },
-  };
+  const keyText = batch.keyText?.(i) ?? null;
+  return keyText === null || batch.oldKey(i) !== null ? null : new CellStep(batch, i, keyText);
+}
+
+/** One small object for each row. */
+class CellStep implements Step, CellRow {
+  readonly act = 'put';
+  readonly oldKey = null;
+  readonly before = null;
+  readonly index: number;
+  readonly keyText: string;
+  readonly whole: boolean;
+  readonly #batch: EventBatch;
+
+  constructor(batch: EventBatch, index: number, keyText: string) {
+    this.#batch = batch;
+    this.index = index;
+    this.keyText = keyText;
+    this.whole = batch.isWhole!(index);
+  }
+
+  get partial(): boolean {
+    return !this.whole && this.#batch.op(this.index) === 'u';
+  }
+
+  get key(): Row | null {
+    return this.#batch.key(this.index);
+  }
+
+  get row(): Row | null {
+    return parseRow(this.#batch.after(this.index), this.#batch.id(this.index));
+  }
+
+  get cells(): CellRow {
+    return this;
+  }
+
+  get columns(): readonly Column[] {
+    return this.#batch.columns(this.#batch.table(this.index));
+  }
+
+  texts(): readonly Cell[] {
+    return this.#batch.cells!(this.index)!;
+  }
 }
 
 /** Why no row can have this key here; the same whatever the table looks like, and whether it is there. */

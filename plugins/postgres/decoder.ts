@@ -83,8 +83,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
     const op = kind === KIND.insert ? 'c' : kind === KIND.update ? 'u' : 'd';
     const { tx, order } = now;
     if (snapshotter.watches(layout.table)) watch(layout, bytes, now);
-    const id = `${tx.lsn}:${order}`;
-    pile.push({ id, op, ts: tx.ts, layout, tx, order, bytes, oldKind, oldAt, newAt }, end - at, now);
+    pile.push({ id: null, op, ts: tx.ts, layout, tx, order, bytes, oldKind, oldAt, newAt }, end - at, now);
   }
 
   /** Tells the snapshot of the table which keys this change touches. */
@@ -153,7 +152,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
       snapshotter.truncated(layout.table, now.xid);
       const { tx, order } = now;
       const { table } = layout;
-      pile.push({ id: `${tx.lsn}:${order}`, op: 't', ts: tx.ts, layout, tx, order, json: null, table }, 0, now);
+      pile.push({ id: null, op: 't', ts: tx.ts, layout, tx, order, json: null, table }, 0, now);
     }
   }
 
@@ -169,7 +168,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
       const now = next();
       if (now === null) return;
       const { tx, order } = now;
-      pile.push({ ...common, id: `${tx.lsn}:${order}`, ts: tx.ts, tx, order }, json.length, now);
+      pile.push({ ...common, id: null, ts: tx.ts, tx, order }, json.length, now);
       return;
     }
     // It stands in the log by itself, between transactions, and has no time.

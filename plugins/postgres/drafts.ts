@@ -14,7 +14,7 @@ import {
   type Unreadable,
 } from 'sluice/sdk';
 import { type Layout, toCells } from './layout.ts';
-import { hasUnchanged, readTuple } from './pgoutput.ts';
+import { hasUnchanged, readCell, readTuple } from './pgoutput.ts';
 import { unsafeIn } from './types.ts';
 
 /** The transaction that a change is of. */
@@ -26,7 +26,8 @@ export interface Transaction {
 }
 
 interface Common {
-  readonly id: string;
+  /** null: the place of its commit, and its number there. */
+  readonly id: string | null;
   readonly op: Op;
   readonly ts: number;
   /** Of a message: its prefix in the place of a table. */
@@ -88,7 +89,7 @@ export function batchOfDrafts(
     last = layout;
     if (layout.fallible.length > 0 && !('json' in draft)) {
       const error = unfit(layout, afterOf(draft) ?? beforeOf(draft));
-      if (error !== null) unreadable.set(i, { id: draft.id, table: layout.table, raw: rawOf(draft), error });
+      if (error !== null) unreadable.set(i, { id: idOf(draft), table: layout.table, raw: rawOf(draft), error });
     }
   }
   // Whoever asks for one face of a row asks for another soon: key, then cells.
@@ -111,7 +112,7 @@ export function batchOfDrafts(
     readAt: Date.now(),
     ...(ranges === undefined ? {} : { ranges }),
     ...(unreadable.size > 0 ? { unreadable } : {}),
-    id: (i) => drafts[i]!.id,
+    id: (i) => idOf(drafts[i]!),
     op: (i) => drafts[i]!.op,
     table,
     ts: (i) => drafts[i]!.ts,
@@ -133,6 +134,8 @@ export function batchOfDrafts(
     columns: (name) => columns.get(name) ?? NO_COLUMNS,
     after,
     before: (i) => beforeOf(drafts[i]!),
+    cell: (i, k) => cellOf(drafts[i]!, k),
+    isWhole: (i) => isWhole(drafts[i]!),
     other: (i) => {
       const draft = drafts[i]!;
       return 'json' in draft ? draft.json : null;
@@ -167,6 +170,24 @@ function afterOf(draft: Draft): readonly Cell[] | null {
     }
   }
   return toCells(layout, texts);
+}
+
+/** Column k of the new row. */
+function cellOf(draft: Draft, k: number): Cell {
+  if ('json' in draft) return undefined;
+  const text = 'texts' in draft ? draft.texts[k] : readCell(draft.bytes, draft.newAt, k);
+  if (text === undefined) return afterOf(draft)?.[k];
+  return text === null ? null : (draft.layout!.types[k]!.cell?.(text) ?? text);
+}
+
+/** True when every value of the new row is known. */
+function isWhole(draft: Draft): boolean {
+  if (!('bytes' in draft) || draft.op !== 'u' || !hasUnchanged(draft.bytes, draft.newAt)) return true;
+  return afterOf(draft)?.includes(undefined) === false;
+}
+
+function idOf({ id, tx, order }: Draft): string {
+  return id ?? `${tx!.lsn}:${order}`;
 }
 
 /** The old row, or only its key's columns. */

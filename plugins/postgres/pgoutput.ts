@@ -152,6 +152,14 @@ export function readTuple(bytes: Buffer, at: number, count: number): (string | n
   return cells;
 }
 
+/** Column k of such a tuple. */
+export function readCell(bytes: Buffer, at: number, k: number): string | null | undefined {
+  let next = at + 2;
+  for (let i = 0; i < k; i++) next += bytes[next] === TEXT ? 5 + bytes.readUInt32BE(next + 1) : 1;
+  if (bytes[next] !== TEXT) return bytes[next] === NULL ? null : undefined;
+  return bytes.toString('utf8', next + 5, next + 5 + bytes.readUInt32BE(next + 1));
+}
+
 /** True when a cell of the tuple is unchanged. */
 export function hasUnchanged(bytes: Buffer, at: number): boolean {
   const count = bytes.readUInt16BE(at);
