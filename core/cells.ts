@@ -114,9 +114,24 @@ export function cellJson(type: ColumnType, cell: string): string {
       return cell;
     case 'float':
       return isNotFinite(cell) ? `"${cell}"` : cell;
+    case 'bigint':
+    case 'decimal':
+    case 'timestamp':
+    case 'timestamptz':
+      return isPlain(cell) ? `"${cell}"` : JSON.stringify(cell);
     default:
       return JSON.stringify(cell);
   }
+}
+
+/** Short, and nothing that JSON escapes: to look is less than to call, for kinds of which nearly all are. */
+function isPlain(cell: string): boolean {
+  if (cell.length > 40) return false;
+  for (let i = 0; i < cell.length; i++) {
+    const c = cell.charCodeAt(i);
+    if (c < 32 || c > 126 || c === 34 || c === 92) return false;
+  }
+  return true;
 }
 
 /** The JSON value of a cell. */

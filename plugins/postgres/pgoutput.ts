@@ -66,8 +66,15 @@ export const KIND = {
   message: 0x4d,
 } as const;
 
-/** What Node's buffers have and its types leave out: toString('utf8', …) without its checks, which cost a third of a short text. */
-type SliceableBuffer = Buffer & { utf8Slice(from: number, to: number): string };
+/** What Node's buffers have and its types leave out: toString(…) without its checks, which cost a third of a short text. */
+type SliceableBuffer = Buffer & {
+  utf8Slice(from: number, to: number): string;
+  latin1Slice(from: number, to: number): string;
+};
+
+/** A tuple up to here is decoded at once, and its cells are cut out of that where they are short and ASCII. */
+const LARGE_TUPLE = 4096;
+const SHORT_CELL = 64;
 
 const [K, O, N] = [0x4b, 0x4f, 0x4e];
 const [NULL, UNCHANGED, TEXT] = [0x6e, 0x75, 0x74];
@@ -136,6 +143,9 @@ function tupleEnd(bytes: Buffer, at: number): number {
 export function readTuple(bytes: Buffer, at: number, count: number): (string | null | undefined)[] {
   if (bytes.readUInt16BE(at) !== count) throw new RangeError('a tuple with another number of columns than its table');
   const cells: (string | null | undefined)[] = new Array(count);
+  const end = tupleEnd(bytes, at);
+  // To decode is a call out of JavaScript: one for the row costs less than one for each cell. One byte is one character here.
+  const all = end - at <= LARGE_TUPLE ? (bytes as SliceableBuffer).latin1Slice(at, end) : null;
   let next = at + 2;
   for (let i = 0; i < count; i++) {
     const kind = bytes[next];
@@ -143,7 +153,10 @@ export function readTuple(bytes: Buffer, at: number, count: number): (string | n
       const length = (bytes[next + 1]! << 24) | (bytes[next + 2]! << 16) | (bytes[next + 3]! << 8) | bytes[next + 4]!;
       const from = next + 5;
       next = from + length;
-      cells[i] = length === 0 ? '' : (bytes as SliceableBuffer).utf8Slice(from, next);
+      cells[i] =
+        all !== null && length < SHORT_CELL && isAscii(bytes, from, next)
+          ? all.slice(from - at, next - at)
+          : (bytes as SliceableBuffer).utf8Slice(from, next);
     } else {
       cells[i] = kind === NULL ? null : undefined;
       next++;
@@ -152,12 +165,17 @@ export function readTuple(bytes: Buffer, at: number, count: number): (string | n
   return cells;
 }
 
+function isAscii(bytes: Buffer, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! > 127) return false;
+  return true;
+}
+
 /** Column k of such a tuple. */
 export function readCell(bytes: Buffer, at: number, k: number): string | null | undefined {
   let next = at + 2;
   for (let i = 0; i < k; i++) next += bytes[next] === TEXT ? 5 + bytes.readUInt32BE(next + 1) : 1;
   if (bytes[next] !== TEXT) return bytes[next] === NULL ? null : undefined;
-  return bytes.toString('utf8', next + 5, next + 5 + bytes.readUInt32BE(next + 1));
+  return (bytes as SliceableBuffer).utf8Slice(next + 5, next + 5 + bytes.readUInt32BE(next + 1));
 }
 
 /** True when a cell of the tuple is unchanged. */

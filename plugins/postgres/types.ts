@@ -57,6 +57,8 @@ function isoTime(text: string): string {
 
 /** The session's zone is UTC. */
 function isoInstant(text: string): string {
+  // nearly all of them
+  if (text.charCodeAt(10) === 32 && text.endsWith('+00')) return `${text.slice(0, 10)}T${text.slice(11, -3)}Z`;
   return isoTime(text).replace('+00', 'Z');
 }
 
