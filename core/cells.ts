@@ -188,13 +188,13 @@ function newLayout(columns: readonly Column[]): Layout {
     .map(({ column, at }) => ({ name: JSON.stringify(column.name), type: column.type, at }));
   const keyOf = (cell: (k: number) => Cell): Row | null => {
     if (keys.length === 0) return null;
-    const row: Record<string, Json> = {};
+    const values: (readonly [string, Json])[] = [];
     for (const { column, at } of keys) {
       const one = cell(at);
       if (one === null || one === undefined) return null;
-      row[column.name] = valueOfCell(column.type, one);
+      values.push([column.name, valueOfCell(column.type, one)]);
     }
-    return row;
+    return Object.fromEntries(values); // also a column `__proto__`, which an assignment would not make
   };
   return {
     text(cells) {
