@@ -80,7 +80,7 @@ export const endpoints = {
           {
             events: { type: 'integer', description: 'of one run' },
             bytes: { type: 'integer', description: 'of one request' },
-            time: { type: 'integer', description: 'ms of one run' },
+            time: { type: 'integer', description: 'ms of one run, from when its first event is done' },
           },
           ['events', 'bytes', 'time'],
         ),

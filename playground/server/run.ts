@@ -24,6 +24,8 @@ export const MOST_EVENTS = 500;
 const MOST_TEXT = 32 << 20;
 /** Events that go together at most. */
 const SLICE = 50;
+/** How many times as many the next slice has: few at first, so that what is slow is told soon. */
+const GROWTH = 10;
 /** A slice that took longer, in ms, is followed by one of a single event: what is slow is told one by one. */
 const SLOW = 200;
 
@@ -70,7 +72,7 @@ export async function run(parts: RunParts): Promise<Response<'run'>> {
     const began = performance.now();
     // The first event is always told: it is bounded by the limits of its transform, also on a machine that is busy.
     const passages = await through(chain, slice, until, measured);
-    most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * 4);
+    most = performance.now() - began > SLOW ? 1 : Math.min(SLICE, most * GROWTH);
     if (over === null) {
       over = AbortSignal.timeout(RUN_TIME);
       until = AbortSignal.any([signal, over]);
