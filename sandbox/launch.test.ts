@@ -20,8 +20,8 @@ interface Told {
   readonly wrappers: readonly (readonly string[])[];
 }
 
-/** A program with a sandbox of its own, in which the starts after `from` and up to `to` fail. */
-async function startedThrough<T>(from: number, to: number, code: string): Promise<T> {
+/** A program with a sandbox of its own, in which the starts after `from` and up to `to` fail: of children, or (`of`) of all that it starts. */
+async function startedThrough<T>(from: number, to: number, code: string, of = '--permission'): Promise<T> {
   const bin = mkdtempSync(join(dir, 'bin-'));
   const count = join(bin, 'starts');
   writeFileSync(count, '0\n');
@@ -30,7 +30,7 @@ async function startedThrough<T>(from: number, to: number, code: string): Promis
     `#!/bin/sh
 while [ "\${1#-}" != "$1" ]; do shift; done
 case "$*" in
-  *--permission*)
+  *${of}*)
     read n < ${count}
     n=$((n + 1))
     echo $n > ${count}
@@ -66,6 +66,14 @@ describe.runIf(process.platform === 'linux')('a child that ends before it is rea
     expect(told.answers).toEqual(['x']);
     expect(told.wrappers.length).toBe(1);
     expect(told.wrappers[0]).toContain('namespaces');
+  });
+
+  test('is started without what the system does not offer, and nobody is warned of that', async () => {
+    const told = await startedThrough<Told>(0, 1000, oneAnswer, '');
+    expect(told).toMatchObject({ said: [], answers: ['x'] });
+    expect(told.wrappers.length).toBe(1);
+    expect(told.wrappers[0]).not.toContain('namespaces');
+    expect(told.wrappers[0]).toContain('limits');
   });
 
   test('is started without it after the second time, and the sandbox works', async () => {

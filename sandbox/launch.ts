@@ -55,16 +55,16 @@ type Wrapped = readonly (readonly [WrapperName, readonly string[]])[];
 
 const MOST_FAILURES = 2;
 
-let found: Wrapped | undefined;
+let found: Wrapped | undefined; // those of the next child; until one has failed, all of them
+let asked = false; // the system, what it offers
 let failures = 0; // one after the other
 
-/** Asks the system once in a process what it offers; some 10 ms. */
+/** With all that the system may offer: asking it takes 10 ms of each start, so it is asked when a child does not start. */
 export function howToLaunch(): Launch {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const entry = fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
+  const entry = entryFile();
   // Told where it is: on its own way there the child might pass links that it may not read, node_modules itself for one.
   const addon = folders('isolated-vm', entry);
-  found ??= offered(entry);
+  found ??= process.platform === 'linux' ? everything() : [];
   const prefix = found.flatMap(([, words]) => words);
   const node = [process.execPath, ...FLAGS, ...rights(entry, addon), entry, ...addon.slice(-1)];
   const [command, ...args] = [...prefix, ...node];
@@ -83,12 +83,20 @@ export function launchWorked(): void {
 }
 
 /**
- * A child ended by itself before it was ready. It is started once more as it was, since that may have been chance; after a second
+ * A child ended by itself before it was ready. Of what the system does not offer the next one does without (`less`, which is nothing
+ * to worry about: what is missing is said by measures.ts). Else it is started once more as it was, since that may have been chance; after a second
  * time in a row all of them start without the programs of the system, so that there is a sandbox at all. `null`: there is nothing
  * that could be left out.
  */
-export function launchFailed(launch: Launch): 'once_more' | 'bare' | null {
+export function launchFailed(launch: Launch): 'less' | 'once_more' | 'bare' | null {
   if (launch.wrappers.size === 0) return null;
+  if (!asked) {
+    asked = true;
+    const all = found;
+    found = offered(entryFile());
+    if (JSON.stringify(found) !== JSON.stringify(all)) return 'less';
+  }
+  if (found !== undefined && found.length < launch.wrappers.size) return 'less'; // it was started before that was known
   // Several that were started together fail together, and count once.
   if (launch.failures === failures) failures++;
   if (failures < MOST_FAILURES) return 'once_more';
@@ -97,10 +105,19 @@ export function launchFailed(launch: Launch): 'once_more' | 'bare' | null {
   return 'bare';
 }
 
+function entryFile(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
+}
+
+const names = Object.keys(WRAPPERS) as WrapperName[];
+
+function everything(): Wrapped {
+  return names.map((name) => [name, located(WRAPPERS[name][0])]);
+}
+
 function offered(entry: string): Wrapped {
-  if (process.platform !== 'linux') return [];
-  const names = Object.keys(WRAPPERS) as WrapperName[];
-  const all = names.map((name) => [name, located(WRAPPERS[name][0])] as const);
+  const all = everything();
   if (runs(all, entry)) return all;
   const some: (readonly [WrapperName, readonly string[]])[] = [];
   for (const name of names) {

@@ -38,6 +38,7 @@ export interface PoolOptions extends SandboxOptions {
 const KILLS_BORNE = 3;
 
 const AGAIN = {
+  less: null,
   once_more: 'a sandbox child ended before it was ready, and is started once more',
   bare: 'a sandbox child did not start with the rights of the system taken away, and starts without that',
 } as const;
@@ -238,7 +239,8 @@ export function createPool(options: PoolOptions): Sandbox {
   }
 
   function onEnd(child: Child, why: EndReason, detail: string, again: Again): void {
-    if (again !== null && !children.ended) options.log?.warn({ detail }, AGAIN[again]);
+    const told = again === null ? null : AGAIN[again];
+    if (told !== null && !children.ended) options.log?.warn({ detail }, told);
     const loading = loadingNow(child);
     const loads = [...child.loading.values()];
     child.loading.clear();
