@@ -8,11 +8,14 @@ import { type Measure, measuresOf } from './measures.ts';
 import { createPool } from './pool.ts';
 import { makeProof, type Proof, readProof, saveProof } from './proof.ts';
 
+const PROOF_AFTER = 1000; // ms: what proves slows down the start of everything else
+
 /** A sandbox that says what it lacks, and proves its flags in the background when there is no proof yet. */
 export function assuredSandbox(options: SandboxOptions): Sandbox {
   const { log } = options;
   let proving: Promise<void> | undefined;
   let prover: Sandbox | undefined;
+  let later: NodeJS.Timeout | undefined;
   let disposed = false;
   let measures: readonly Measure[] = [];
   const sandbox = createPool({
@@ -33,7 +36,11 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
         if (first) sayBroken(log, known.canaries);
         if (JSON.stringify(known.measures) !== JSON.stringify(measures))
           remember(file, makeProof(known.canaries, measures));
-      } else if (first) proving = prove(file).catch(() => undefined); // ended before it was done: next time
+      } else if (first) {
+        later = setTimeout(() => {
+          proving = prove(file).catch(() => undefined); // ended before it was done: next time
+        }, PROOF_AFTER).unref();
+      }
     },
   });
   const prove = async (file: string): Promise<void> => {
@@ -58,6 +65,7 @@ export function assuredSandbox(options: SandboxOptions): Sandbox {
     ...sandbox,
     async [Symbol.asyncDispose]() {
       disposed = true; // first: a child that gets ready from now on begins no proof
+      clearTimeout(later);
       await Promise.all([prover?.[Symbol.asyncDispose](), proving, sandbox[Symbol.asyncDispose]()]);
     },
   };

@@ -3,7 +3,7 @@
 
 import type { ReadStream } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import type { Gunzip } from 'node:zlib';
 import { codesOf, sluiceError } from 'sluice/sdk';
 import { notAFile, openFault, readFault } from './faults.ts';
 import { HEAD } from './position.ts';
@@ -117,6 +117,7 @@ function gzipText(path: string, ino: string, handle: FileHandle): Text {
   let first: Buffer = Buffer.alloc(0); // the beginning of the text, which cannot be read again
   const pull = async (): Promise<Buffer | null> => {
     if (chunks === undefined) {
+      const { createGunzip } = await import('node:zlib'); // some ms of a start, that most files do not need
       const unzip = createGunzip({ chunkSize: CHUNK });
       gunzip = unzip;
       raw = handle.createReadStream({ start: 0, highWaterMark: CHUNK / 2, autoClose: false });

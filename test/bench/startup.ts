@@ -33,6 +33,7 @@ export async function startFigures(cli: string, rounds: number): Promise<string>
       for (const end of ['-wal', '-shm']) await rm(join(dir, '.sluice', `state.db${end}`), { force: true });
       return firstOutput([cli, 'run', file, '--quiet']);
     };
+    await firstOutput([cli, 'check', file]); // remembers the proof of the sandbox
     await start();
     await start();
     const first: number[] = [];
