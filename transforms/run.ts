@@ -59,23 +59,24 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return !byEvent && batch.op(i) === 'd' ? batch.before(i) : batch.after(i);
   }
 
-  function planOf(batch: EventBatch, i: number): number {
+  function planOf(batch: EventBatch, i: number, main: string | null): number {
     if (byEvent) return RUN;
     switch (batch.op(i)) {
       case 'c':
       case 'u':
       case 'r':
-        return batch.after(i) === null ? PASS : RUN;
+        return main === null ? PASS : RUN;
       case 'd':
-        return batch.wholeBefore(i) && batch.before(i) !== null ? RUN : PASS;
+        return batch.wholeBefore(i) && main !== null ? RUN : PASS;
       default:
         return PASS;
     }
   }
 
   // Looked at before the guest parses: a number that does not survive a double is the source's failure (invariant 6).
-  function inputError(batch: EventBatch, i: number): SluiceError | null {
-    for (const text of [batch.after(i), batch.before(i)]) {
+  function inputError(batch: EventBatch, i: number, main: string | null): SluiceError | null {
+    const other = !byEvent && batch.op(i) === 'd' ? batch.after(i) : batch.before(i);
+    for (const text of [main, other]) {
       if (text === null) continue;
       if (text.length * 3 > rule.limits.input && Buffer.byteLength(text) > rule.limits.input) {
         return sluiceError('E_TRANSFORM_INPUT', {
@@ -94,7 +95,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return null;
   }
 
-  function sliceOf(batch: EventBatch, indices: Uint32Array, from: number, to: number): Writable<Slice> {
+  function sliceOf(batch: EventBatch, { indices, mains }: Plan, from: number, to: number): Writable<Slice> {
     const at = (i: number): number => indices[from + i]!;
     const second = (i: number): string | null => {
       const index = at(i);
@@ -106,7 +107,7 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     return {
       length: to - from,
       seconds: both,
-      main: (i) => mainOf(batch, at(i)),
+      main: (i) => (mains === null ? mainOf(batch, at(i)) : mains[from + i]!),
       second,
       head(i) {
         const index = at(i);
@@ -124,10 +125,11 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
     signal.throwIfAborted();
     const answers = new Array<Answer>(batch.length);
     const asLines = passesAsLines(batch);
-    const { plans, errors, indices } = asLines ? allRun(batch) : planned(batch);
+    const plan = asLines ? allRun(batch) : planned(batch);
+    const { plans, errors, indices } = plan;
     await Promise.all(
-      slices(batch, indices, asLines).map(async ([from, to]) => {
-        const slice = sliceOf(batch, indices, from, to);
+      slices(batch, plan).map(async ([from, to]) => {
+        const slice = sliceOf(batch, plan, from, to);
         if (asLines) slice.lines = (first, end) => batch.lines!(from + first, from + end)!;
         const { fresh = false, onCost } = options;
         const found = await loaded.run(slice, { fresh, measured: onCost !== undefined, signal });
@@ -157,36 +159,39 @@ export function bridgeTransform(details: BridgeDetails): LoadedTransform {
   function allRun(batch: EventBatch): Plan {
     const indices = new Uint32Array(batch.length);
     for (let i = 0; i < indices.length; i++) indices[i] = i;
-    return { plans: new Uint8Array(batch.length).fill(RUN), errors: new Map(), indices };
+    return { plans: new Uint8Array(batch.length).fill(RUN), errors: new Map(), indices, mains: null };
   }
 
   function planned(batch: EventBatch): Plan {
     const plans = new Uint8Array(batch.length);
     const errors = new Map<number, SluiceError>();
     const running: number[] = [];
+    const mains: (string | null)[] = [];
     for (let i = 0; i < batch.length; i++) {
-      const plan = planOf(batch, i);
+      const main = mainOf(batch, i);
+      const plan = planOf(batch, i, main);
       plans[i] = plan;
       if (plan !== RUN) continue;
-      const error = inputError(batch, i);
+      const error = inputError(batch, i, main);
       if (error !== null) {
         plans[i] = FAIL;
         errors.set(i, error);
       } else {
         running.push(i);
+        mains.push(main);
       }
     }
-    return { plans, errors, indices: Uint32Array.from(running) };
+    return { plans, errors, indices: Uint32Array.from(running), mains };
   }
 
-  function slices(batch: EventBatch, indices: Uint32Array, asLines: boolean): [number, number][] {
+  function slices(batch: EventBatch, { indices, mains }: Plan): [number, number][] {
     const mean = Math.ceil(batch.bytes / Math.max(1, batch.length)); // of lines, whose lengths nobody needs to know
     const most = Math.min(SLICE_EVENTS, Math.max(SLICE_LEAST, Math.ceil(indices.length / details.children)));
     const out: [number, number][] = [];
     let from = 0;
     let bytes = 0;
     for (let j = 0; j < indices.length; j++) {
-      const size = asLines ? mean : (mainOf(batch, indices[j]!)?.length ?? 0);
+      const size = mains === null ? mean : (mains[j]?.length ?? 0);
       if (j > from && (j - from >= most || bytes + size > SLICE_BYTES)) {
         out.push([from, j]);
         from = j;
@@ -350,6 +355,8 @@ interface Plan {
   readonly plans: Uint8Array;
   readonly errors: Map<number, SluiceError>;
   readonly indices: Uint32Array;
+  /** Beside `indices`, the texts that go in: to make one may be to decode a row. null: they go as lines. */
+  readonly mains: readonly (string | null)[] | null;
 }
 
 type Writable<T> = { -readonly [name in keyof T]: T[name] };
