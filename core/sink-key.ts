@@ -38,7 +38,7 @@ export function sinkKey(
   if (op !== 'd') {
     const row = rowOf();
     for (const column of Object.keys(key)) {
-      if (row === null || canonical(own(row, column)) !== canonical(key[column])) {
+      if (row === null || !isSame(own(row, column), key[column])) {
         return keyError(`a transform changed or dropped the key column "${column}", and the sink has no \`key\``);
       }
     }
@@ -64,6 +64,10 @@ function keyFromRow(batch: EventBatch, i: number, columns: readonly string[], ro
     if (canonical(old) !== canonical(key)) return { key, oldKey: old };
   }
   return { key, oldKey: null };
+}
+
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  return a === b || canonical(a) === canonical(b);
 }
 
 /** A key column may be named like what every object has: `constructor`. */

@@ -101,7 +101,9 @@ export function canonical(value: Json | undefined): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const row = value as Row;
-  return `{${Object.keys(row)
+  const names = Object.keys(row);
+  if (names.length === 1) return `{${JSON.stringify(names[0])}:${canonical(row[names[0]!])}}`; // most keys
+  return `{${names
     .sort()
     .map((key) => `${JSON.stringify(key)}:${canonical(row[key])}`)
     .join(',')}}`;

@@ -41,9 +41,10 @@ export function effectsOf(steps: readonly Step[]): Effects {
   }
   const deletes: Row[] = [];
   const groups = new Map<string, Group>();
+  let last: Group | undefined;
   for (const { step, image, anew } of byKey.values()) {
     if (image === null || anew) deletes.push(step.key!);
-    if (image !== null) addTo(groups, image);
+    if (image !== null) last = addTo(groups, image, last);
   }
   return { deletes, puts: [...groups.values()].map(setOf) };
 }
@@ -66,22 +67,37 @@ type Group = { readonly partial: boolean } & (
   | { readonly columns: CellRow['columns']; readonly cells: CellRow[] }
 );
 
-function addTo(groups: Map<string, Group>, image: Image): void {
+/** Returns the group that the image is in. `last`: that of the one before it, whose columns most have too. */
+function addTo(groups: Map<string, Group>, image: Image, last: Group | undefined): Group {
   const { partial } = image;
   if (image.cells === null) {
     const names = Object.keys(image.row);
-    const text = `${partial}\u0000${names.join('\u0000')}`;
-    const group = groups.get(text);
-    if (group !== undefined && 'rows' in group) group.rows.push(image.row);
-    else groups.set(text, { names, rows: [image.row], partial });
-    return;
+    const like = last?.partial === partial && 'rows' in last && isSame(last.names, names) ? last : undefined;
+    const text = like === undefined ? `${partial}\u0000${names.join('\u0000')}` : '';
+    const known = like ?? groups.get(text);
+    if (known !== undefined && 'rows' in known) {
+      known.rows.push(image.row);
+      return known;
+    }
+    const made = { names, rows: [image.row], partial };
+    groups.set(text, made);
+    return made;
   }
   // which columns are there, as a text that no names can be
   let text = partial ? 'true\u0000\u0000' : 'false\u0000\u0000';
   if (!image.cells.whole) text += absentIn(image.cells.texts());
-  const group = groups.get(text);
-  if (group !== undefined && 'cells' in group && group.columns === image.cells.columns) group.cells.push(image.cells);
-  else groups.set(group === undefined ? text : `${text}${groups.size}`, groupOfCells(image.cells, partial));
+  const known = groups.get(text);
+  if (known !== undefined && 'cells' in known && known.columns === image.cells.columns) {
+    known.cells.push(image.cells);
+    return known;
+  }
+  const made = groupOfCells(image.cells, partial);
+  groups.set(known === undefined ? text : `${text}${groups.size}`, made);
+  return made;
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
 function absentIn(texts: readonly Cell[]): string {
