@@ -104,6 +104,24 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
       expect(await code(other)).toContain('shared: row.id');
       expect(faults).toEqual([]);
       await other.close();
+      const elsewhere = await shop.browser().context.newPage();
+      await elsewhere.setContent(`<a href="${link}">look at this</a>`); // of another origin
+      await elsewhere.getByRole('link').click();
+      await untilSums(elsewhere, '24 events · 24 ok');
+      await elsewhere.close();
+    });
+  });
+
+  test('when typing rests, each event that ran says what it took', async () => {
+    await shop.tab(async (page) => {
+      await write(page, 'export default (row) => ({ ...row, n: 1 });');
+      await untilSums(page, '12 ok');
+      await until('they are measured', async () => {
+        const times = await page.getByRole('option').locator('.ms').allInnerTexts();
+        return (
+          (await page.locator('.list.unmeasured').count()) === 0 && times.every((text) => /\d (?:µs|ms)$/.test(text))
+        );
+      });
     });
   });
 
