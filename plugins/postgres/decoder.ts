@@ -78,7 +78,7 @@ export function newDecoder(parts: DecoderParts): Decoder {
     if (now === null) return;
     const layout = layouts.get(change.relation);
     if (layout === undefined) throw new RangeError('a change of a table that was not described');
-    if (layout === null || isParked(layout.table)) return;
+    if (layout === null || isParked(layout.table) || snapshotter.covers(layout.table)) return;
     const { oldKind, oldAt, newAt } = change;
     const op = kind === KIND.insert ? 'c' : kind === KIND.update ? 'u' : 'd';
     const { tx, order } = now;
@@ -148,7 +148,8 @@ export function newDecoder(parts: DecoderParts): Decoder {
       const now = next();
       if (now === null) continue;
       const layout = layouts.get(relation);
-      if (layout === undefined || layout === null || isParked(layout.table)) continue;
+      if (layout === undefined || layout === null || isParked(layout.table) || snapshotter.covers(layout.table))
+        continue;
       snapshotter.truncated(layout.table, now.xid);
       const { tx, order } = now;
       const { table } = layout;

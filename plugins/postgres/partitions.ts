@@ -10,7 +10,7 @@ import type { SourceSettings } from './config.ts';
 import { rowsOf } from './connection.ts';
 import { addTodo, type Progress, park } from './progress.ts';
 import { codeOf } from './source-faults.ts';
-import type { Table } from './tables.ts';
+import { isUnreadable, type Table } from './tables.ts';
 
 export interface Partition {
   readonly oid: number;
@@ -137,15 +137,19 @@ async function isEmpty(client: Client, oid: number): Promise<boolean> {
   }
 }
 
-function readAgain({ progress, config, log }: PartitionScope, { table, keyless }: Table, why: readonly string[]): void {
+function readAgain(
+  { progress, config, log }: PartitionScope,
+  { table, keyless, size }: Table,
+  why: readonly string[],
+): void {
   const what = why.length > 3 ? `${why.slice(0, 3).join('; ')}; and ${why.length - 3} more` : why.join('; ');
   if (config.snapshot === 'never' || config.partition_changes === 'log') {
     log.warn(
       { table },
       `table ${table}: ${what}; the sinks are not told: run \`sluice snapshot --table ${table}\` where they should be`,
     );
-  } else if (keyless) {
-    const reason = `${what}; without a primary key its rows cannot be read again: add one, then resume it`;
+  } else if (isUnreadable({ keyless, size })) {
+    const reason = `${what}; without a primary key its rows must be read at once, and they are too many: add one, then resume it`;
     park(progress, table, reason);
     log.warn({ table }, `table ${table} is parked: ${reason}`);
   } else {

@@ -9,6 +9,7 @@ import { type Context, pause, type SourceRequest, sluiceError } from 'sluice/sdk
 import type { SourceSettings } from './config.ts';
 import { type Address, close, destroy } from './connection.ts';
 import { newDecoder } from './decoder.ts';
+import { freeze } from './frozen.ts';
 import { lsnText } from './lsn.ts';
 import { type Item, Pile } from './pile.ts';
 import type { PostgresPosition } from './position.ts';
@@ -95,6 +96,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
       pile,
       tables: now.tables,
       published: () => now.published,
+      freeze: () => freeze(sql, address, id),
       suspects,
       xid,
     });

@@ -9,7 +9,7 @@ import { addTodo, park, unpark } from './progress.ts';
 import { sqlName } from './publication.ts';
 import { publishTable, type RefreshScope } from './refresh.ts';
 import { connectSql, type Started } from './start.ts';
-import { ABSENT, readTables, type Table } from './tables.ts';
+import { ABSENT, isUnreadable, readTables, type Table } from './tables.ts';
 
 /** @throws SluiceError E_REQUEST_FAILED when it cannot be done */
 export async function checkRequest(
@@ -29,14 +29,16 @@ export async function checkRequest(
   }
   if (request.type === 'resume' && parked === undefined) throw refused('the table is not parked');
   if (request.type === 'park') return;
-  if (request.type === 'snapshot' && table?.keyless === true) throw refused(UNORDERED, 'add a primary key');
+  if (request.type === 'snapshot' && table !== undefined && !isReadable(table, request.where)) {
+    throw refused(request.where === undefined ? UNORDERED : UNTOLD, 'add a primary key');
+  }
   // a connection of its own: the one that reads may be within a transaction
   const sql = await connectSql(address, stream);
   try {
     if (request.type === 'resume') {
       const [now] = await readTables(sql, [table!.table]);
       if (now?.unfit) throw refused(`the table cannot be read yet: ${now.unfit}`);
-      if (now?.keyless === true && snapshot !== 'never') {
+      if (now !== undefined && isUnreadable(now) && snapshot !== 'never') {
         throw refused(UNORDERED, 'add a primary key, or set `snapshot: never`: it then begins with its next change');
       }
       return;
@@ -56,7 +58,12 @@ export async function checkRequest(
   }
 }
 
-const UNORDERED = 'the table has no primary key, so its rows cannot be read while changes come';
+const UNORDERED = 'the table has no primary key, so its rows must be read at once, and they are too many';
+const UNTOLD = 'the table has no primary key, so rows that are read again cannot be told from those that are there';
+
+function isReadable(table: Table, where: string | undefined): boolean {
+  return !isUnreadable(table) && !(table.keyless && where !== undefined);
+}
 
 /**
  * Plans it, and runs nothing. Twice, between two kinds of brackets: what is more than one expression (`true) or (true`) can close one
@@ -116,7 +123,9 @@ export async function applyRequest(request: SourceRequest, scope: RefreshScope):
   const tables = request.table === undefined ? [...started.tables.keys()] : [named(request.table, started).table];
   addTodo(
     progress,
-    tables.filter((table) => !isParked(table) && !isCovered(table) && started.tables.get(table)?.keyless !== true),
+    tables.filter(
+      (table) => !isParked(table) && !isCovered(table) && isReadable(started.tables.get(table)!, request.where),
+    ),
     request.where,
   );
 }

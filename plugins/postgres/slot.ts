@@ -80,15 +80,19 @@ export async function createSlot(
 ): Promise<NewSlot> {
   const { temporary, snapshot } = options;
   const command = `CREATE_REPLICATION_SLOT "${name}"${temporary ? ' TEMPORARY' : ''} LOGICAL pgoutput ${snapshot ? 'EXPORT_SNAPSHOT' : 'NOEXPORT_SNAPSHOT'}`;
-  const { processID } = replication as unknown as { readonly processID: number };
   const [row] = await toldWhile(
     sql,
-    processID,
+    processOf(replication),
     log,
     'making the replication slot',
     rowsOfCommand(replication, command),
   );
   return { start: lsnOf(row!['consistent_point']!), snapshot: row!['snapshot_name'] ?? null };
+}
+
+/** The server's process of a connection. */
+export function processOf(client: Client): number {
+  return (client as unknown as { readonly processID: number }).processID;
 }
 
 /** A command of the replication protocol: it goes in the simple protocol, without parameters. */

@@ -17,7 +17,7 @@ import { type Layout, readLayout, readRelation } from './layout.ts';
 import { lsnOf, reachable } from './lsn.ts';
 import type { TodoTable } from './position.ts';
 import type { PublishedTable } from './publication.ts';
-import type { Table } from './tables.ts';
+import { isUnreadable, type Table } from './tables.ts';
 import type { JsonbForm } from './types.ts';
 import { sees, type Visibility, visibilityOf } from './visibility.ts';
 
@@ -34,6 +34,8 @@ export interface Chunk {
   readonly touched: Map<string, readonly string[]>;
   /** Of them, those to be read again. */
   readonly again: Map<string, readonly string[]>;
+  /** Its rows are all that was committed before `until`: changes that come before that are in it. */
+  readonly whole?: true;
   /** A newer transaction truncated the table: none of the rows is there any more. */
   emptied: boolean;
 }
@@ -57,9 +59,6 @@ export interface ChunkRequest {
   readonly suspects: Set<bigint> | null;
 }
 
-/** A table without a key is read at once, up to this size. */
-const WHOLE_BYTES = 16 * 1024 * 1024;
-
 const INTEGERS = new Set(['smallint', 'integer', 'bigint']);
 
 export function keyText(key: readonly string[]): string {
@@ -68,9 +67,9 @@ export function keyText(key: readonly string[]): string {
 
 /**
  * A chunk. `later`: not everything that was streamed is visible yet; `gone`: there is no such table any more; `keyless`: without a
- * key its rows have no order to go on in, and it is too large to be read at once, or changes come already.
+ * key its rows have no order to go on in, so all must be read at once, as of a place in the log (frozen.ts); `large`: and are too many.
  */
-export type Found = Chunk | 'later' | 'gone' | 'keyless';
+export type Found = Chunk | 'later' | 'gone' | 'keyless' | 'large';
 
 export async function readChunk(client: Client, request: ChunkRequest): Promise<Found> {
   await client.query('begin transaction isolation level repeatable read, read only');
@@ -104,7 +103,8 @@ async function readAsOf(client: Client, request: ChunkRequest): Promise<Found> {
   if (relation === null) return 'gone';
   const layout = await readLayout(client, relation, request.jsonb);
   const keyless = layout.key.length === 0;
-  if (keyless && (suspects !== null || todo.after !== undefined || table.size > WHOLE_BYTES)) return 'keyless';
+  if (keyless && isUnreadable({ keyless, size: table.size })) return 'large';
+  if (keyless && (suspects !== null || todo.after !== undefined)) return 'keyless';
   const { sql, params } = await chunkSql(client, layout, request);
   const found = await rowsOf(client, sql, params);
   const rows = found.map((texts): ChunkRow => {

@@ -5,6 +5,7 @@ import type { Client } from 'pg';
 import { type BatchLimits, type Logger, messageOf, type Phase } from 'sluice/sdk';
 import { rowsOf } from './connection.ts';
 import type { RowDraft } from './drafts.ts';
+import type { Frozen } from './frozen.ts';
 import type { Layout } from './layout.ts';
 import type { Pile } from './pile.ts';
 import type { TodoTable } from './position.ts';
@@ -37,6 +38,8 @@ export interface SnapshotterParts {
   readonly pile: Pile;
   readonly tables: ReadonlyMap<string, Table>;
   published(): Published | null;
+  /** A text: what it would have to wait for. */
+  freeze(): Promise<Frozen | string>;
   readonly suspects: Set<bigint>;
   readonly xid: bigint;
 }
@@ -59,6 +62,8 @@ export interface Snapshotter {
   due(): number | null;
   /** Reads the next chunk. */
   read(): Promise<void>;
+  /** True when changes of this table that come now are in the chunk that waits. */
+  covers(table: string): boolean;
   /** True when changes of this table are to be told to touch(). */
   watches(table: string): boolean;
   touch(layout: Layout, xid: bigint, touch: Touch): void;
@@ -94,9 +99,11 @@ const LEAST_ROWS = 50;
 const AGAIN = 500;
 const MANY_SUSPECTS = 5_000;
 const LATER_MS = 20;
+/** The stream stands still while a snapshot without a key is tried: not often. */
+const FREEZE_AGAIN_MS = 15_000;
 const LATEST_MS = 1_000;
-const KEYLESS =
-  'it has no primary key, so its rows can be read only with a new slot, and only if they are few; add one, or set `snapshot: never`, and resume it';
+const LARGE =
+  'it has no primary key, so its rows must be read at once, and they are too many (16 MiB): add one, or set `snapshot: never`, and resume it';
 
 export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   const { progress, pile, limits, log, suspects } = parts;
@@ -107,6 +114,8 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
   let helped = false;
   let wait = LATER_MS;
   let crowd = MANY_SUSPECTS;
+  let freezeAfter = 0;
+  let inTheWay = '';
   const held = waitTeller(log, 'reading the rows of tables');
   /** Bytes of a row, by table, as the last chunk had them. */
   const rowBytes = new Map<string, number>();
@@ -183,6 +192,30 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       const mend = code === '42501' ? '; `sluice check` names the statement that lets the role read them' : '';
       drop(`its rows cannot be read: ${messageOf(thrown)}${mend}`, todo);
       return null;
+    }
+  }
+
+  /** Rows without a key, as of now. Read anew they are other rows under other numbers, also where some of them were given before. */
+  async function readFrozen(): Promise<{ readonly found: Found | null; readonly holder: string | null }> {
+    if (performance.now() < freezeAfter) return { found: 'later', holder: inTheWay };
+    const made = await parts.freeze();
+    if (typeof made === 'string') {
+      inTheWay = made;
+      freezeAfter = performance.now() + FREEZE_AGAIN_MS;
+      return { found: 'later', holder: made };
+    }
+    await using frozen = made;
+    const { after: _, again: __, ...todo } = progress.todo[0]!;
+    progress.snapshots++;
+    moveTodo(progress, { ...todo, number: progress.snapshots });
+    await parts.sql.query('begin transaction isolation level repeatable read, read only');
+    try {
+      await parts.sql.query(`set transaction snapshot '${frozen.snapshot}'`);
+      const found = await readNext(true);
+      const isChunk = found !== null && typeof found === 'object';
+      return { found: isChunk ? { ...found, until: frozen.at, whole: true } : found, holder: null };
+    } finally {
+      await parts.sql.query('rollback').catch(() => undefined); // the first error says what is wrong
     }
   }
 
@@ -263,17 +296,23 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     },
     async read() {
       lastXid = -1n;
-      const found = await readNext(false);
+      let holder: string | null = null;
+      let found = await readNext(false);
+      if (found === 'keyless') ({ found, holder } = await readFrozen());
       if (found === null) return;
       if (found === 'gone') return drop(null, progress.todo[0]!);
-      if (found === 'keyless') return drop(KEYLESS, progress.todo[0]!);
+      if (found === 'large' || found === 'keyless') return drop(LARGE, progress.todo[0]!);
       if (found === 'later') {
         const { table } = progress.todo[0]!;
-        await held.waits(async () =>
-          suspects.size > 0
+        const known = holder;
+        const [first, ...rest] = progress.todo;
+        if (known !== null) progress.todo = [...rest, first!]; // the others need not wait for it
+        await held.waits(async () => {
+          if (known !== null) return known;
+          return suspects.size > 0
             ? await holdersOf(parts.sql, suspects)
-            : `a lock that another session has on table ${table}`,
-        );
+            : `a lock that another session has on table ${table}`;
+        });
         notBefore = performance.now() + wait;
         wait = Math.min(wait * 2, LATEST_MS);
         return;
@@ -285,6 +324,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
       readAt = performance.now();
       helped = false;
     },
+    covers: (table) => chunk?.whole === true && chunk.todo.table === table,
     watches: (table) => progress.todo.length > 0 && progress.todo.some((todo) => todo.table === table),
     touch(layout, of, { key, oldKey, moved, partial }) {
       if (chunk?.todo.table === layout.table && newer(of)) {
@@ -323,7 +363,7 @@ export function newSnapshotter(parts: SnapshotterParts): Snapshotter {
     async readNow() {
       const found = await readNext(true);
       if (found === 'gone') drop(null, progress.todo[0]!);
-      else if (found === 'keyless') drop(KEYLESS, progress.todo[0]!);
+      else if (found === 'large' || found === 'keyless') drop(LARGE, progress.todo[0]!);
       else if (found !== null && found !== 'later') give(found);
     },
     async help() {

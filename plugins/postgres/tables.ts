@@ -115,6 +115,14 @@ export function noSuchTable(missing: readonly string[]): SluiceError {
   });
 }
 
+/** Rows without a key are read at once, if they are no more than this. */
+const WHOLE_BYTES = 16 * 1024 * 1024;
+
+/** Its rows have no order to be read in, and are too many to be read at once. */
+export function isUnreadable({ keyless, size }: Pick<Table, 'keyless' | 'size'>): boolean {
+  return keyless && size > WHOLE_BYTES;
+}
+
 /** Why a table that is named and is not there is parked. Once it is there it is read whole, without being resumed. */
 export const ABSENT = 'the database has no such table: make it, or take it out of `tables`';
 

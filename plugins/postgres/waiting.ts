@@ -64,7 +64,7 @@ export async function toldWhile<T>(sql: Client, pid: number, log: Logger, what: 
 }
 
 /** The transactions that a session of the server waits for. */
-async function blockersOf(sql: Client, pid: number): Promise<string> {
+export async function blockersOf(sql: Client, pid: number): Promise<string> {
   return described(sql, 'select unnest(pg_blocking_pids($1))', [pid]);
 }
 

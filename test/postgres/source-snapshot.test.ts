@@ -283,40 +283,140 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(next.lines).toEqual(['r s.o {"id":5} {"id":5}']);
   });
 
-  test('rows of a small table without a key come with a new slot, and it is parked where they would need an order', async () => {
-    await db.query('create table k (v int); alter table k replica identity full; insert into k values (1), (1)');
-    const source = at.source();
-    await using reading = startReading(source);
-    await reading.until(settled);
-    expect(reading.read.lines).toEqual(['r public.k null {"v":1}', 'r public.k null {"v":1}']);
-    await db.query('insert into k values (2); update k set v = 3 where v = 2');
-    await reading.until(count(4));
-    expect(reading.read.lines.slice(2)).toEqual(['c public.k null {"v":2}', 'u public.k null {"v":3}']);
-    // nothing that is asked for takes the running table down
-    const refused = { code: 'E_REQUEST_FAILED' };
-    await expect(source.control!({ number: 1, type: 'snapshot', table: 'k' })).rejects.toMatchObject(refused);
-    await source.control!({ number: 2, type: 'snapshot' });
-    await db.query('insert into k values (4)');
-    await reading.until(count(5));
-    await source.control!({ number: 3, type: 'park', table: 'k', reason: 'x' });
-    await reading.until(({ items }) => items.some(({ taken }) => taken === 3));
-    expect(reading.read.items.at(-1)!.parked![0]!.reason).toBe('x');
-    await expect(source.control!({ number: 4, type: 'resume', table: 'k' })).rejects.toMatchObject(refused);
-    const { position } = reading.read;
-    await reading[Symbol.asyncDispose]();
-    const follows = at.source({ snapshot: 'never' });
-    await using next = startReading(follows, position);
-    const first = next.until(({ items }) => items.some(({ taken }) => taken === 5));
-    await until('it takes requests', () =>
-      follows.control!({ number: 5, type: 'resume', table: 'k' }).then(
-        () => true,
-        () => false,
-      ),
+  test('rows of a table without a key come all at once, as of one place of the log: with a new slot, asked for, resumed, added', async () => {
+    await db.query(
+      `create table k (v int, n int default 0); alter table k replica identity full; insert into k (v) values (1), (1)`,
     );
-    await first;
-    await db.query('insert into k values (5)');
-    expect((await next.until(count(1))).lines).toEqual(['c public.k null {"v":5}']);
+    const source = at.source({ heartbeat: '100ms' });
+    await using reading = startReading(source);
+    // what a sink of tables does: the range takes everything, an update or delete takes one row that is equal
+    const rows: string[] = [];
+    let taken = 0;
+    let resumed = false; // until the rows come, changes are of rows that nobody has told of
+    const apply = ({ batches }: Read): void => {
+      for (; taken < batches.length; taken++) {
+        const batch = batches[taken]!;
+        for (const range of batch.ranges ?? []) {
+          expect(range).toEqual({ table: 'public.k', from: null, to: null, keep: [] });
+          expect(batch.length).toBe(0);
+          rows.length = 0;
+          resumed = false;
+        }
+        for (const { op, before, after } of batch.events()) {
+          if (before !== null) {
+            const found = rows.indexOf(JSON.stringify(before));
+            if (!resumed) expect(found).toBeGreaterThanOrEqual(0);
+            if (found >= 0) rows.splice(found, 1);
+          }
+          if (after !== null && op !== 's') rows.push(JSON.stringify(after));
+        }
+      }
+    };
+    const equals = async (): Promise<boolean> =>
+      rows.toSorted().join() ===
+      (await db.query(`select json_build_object('v', v, 'n', n)::text as row from k`))
+        .map(({ row }) => JSON.stringify(JSON.parse(row!)))
+        .toSorted()
+        .join();
+    const follow = async (request: number, during: () => Promise<unknown>): Promise<void> => {
+      const [, read] = await Promise.all([
+        during(),
+        reading.until((read) => read.items.some((item) => item.taken === request) && settled(read)),
+      ]);
+      await db.query('insert into k (v) values (99)');
+      await reading.until(({ lines }) => lines.at(-1)?.includes('"v":99') === true);
+      apply(read);
+      await db.query('delete from k where v = 99');
+      await reading.until(({ lines }) => lines.at(-1)?.startsWith('d ') === true);
+      apply(reading.read);
+      expect(await equals()).toBe(true);
+    };
+    apply(await reading.until(settled));
+    expect(rows.length).toBe(2);
+
+    // several at once, some of them slow, some rolled back
+    const work = async (first: number): Promise<void> => {
+      const one = async (v: number): Promise<void> => {
+        const client = await db.client();
+        for (let i = 0; i < 30; i++) {
+          const own = `(select ctid from k where v = ${v} limit 1)`;
+          const slow = i % 7 === v % 7 ? '; select pg_sleep(0.05)' : '';
+          await client.query(
+            `begin; insert into k (v) values (${v}), (${v}); update k set n = n + 1 where ctid = ${own}; delete from k where ctid = ${own}${slow}`,
+          );
+          await client.query(i % 9 === 4 ? 'rollback' : 'commit');
+        }
+        await client.end();
+      };
+      await Promise.all([first, first + 1, first + 2].map(one));
+    };
+    const ask = (number: number, type: 'snapshot' | 'resume') => source.control!({ number, type, table: 'k' });
+    await follow(1, () => Promise.all([work(10), ask(1, 'snapshot'), work(20)]));
+    await source.control!({ number: 2, type: 'park', table: 'k', reason: 'x' });
+    await reading.until(({ items }) => items.some((item) => item.taken === 2));
+    apply(reading.read);
+    await db.query(`update k set n = n + 1; delete from k where v = 11`); // nobody hears of it
+    resumed = true;
+    await follow(3, () => Promise.all([work(10), ask(3, 'resume'), work(20)]));
+
+    await expect(source.control!({ number: 4, type: 'snapshot', table: 'k', where: 'v = 1' })).rejects.toMatchObject({
+      code: 'E_REQUEST_FAILED',
+    });
+    const ids = reading.read.batches.flatMap((batch) => batch.events().map(({ id }) => id));
+    expect(new Set(ids).size).toBe(ids.length);
+
+    const before = reading.read.lines.length;
+    await db.query('create table l (v int); alter table l replica identity full; insert into l values (7), (7)');
+    await reading.until((read) => read.lines.length >= before + 2 && settled(read));
+    expect(reading.read.lines.slice(before)).toEqual(['r public.l null {"v":7}', 'r public.l null {"v":7}']);
+    expect(
+      await db.query(
+        `select from pg_replication_slots where slot_name like 'sluice_now_%' and database = '${db.name}'`,
+      ),
+    ).toEqual([]);
   });
+
+  test('a table without a key whose rows are too many is parked, and a transaction that stays open holds up no other', async () => {
+    await db.query(`create table k (v int, t text); alter table k alter t set storage plain; alter table k replica identity full;
+      insert into k select i, repeat('x', 7000) from generate_series(1, 2400) i;
+      create table o (id int primary key); insert into o values (1)`);
+    const source = at.source({ heartbeat: '100ms' });
+    await using reading = startReading(source);
+    const { lines, items } = await reading.until(settled);
+    expect(lines).toEqual(['r public.o {"id":1} {"id":1}']);
+    expect(items.at(-1)!.position!.parked![0]!.reason).toMatch(/without|no primary key.*too many/);
+
+    const writer = await db.client();
+    await writer.query('begin; insert into o values (2)');
+    await db.query(`create table l (v int); alter table l replica identity full; insert into l values (7)`);
+    await db.query('insert into o values (3)');
+    expect((await reading.until(count(2))).lines.at(-1)).toBe('c public.o {"id":3} {"id":3}');
+    const late = reading.until(({ lines: all }) => all.includes('r public.l null {"v":7}'));
+    await until(
+      'it says what it waits for',
+      () => at.logged.some((line) => / waits since .*process \d+/.test(line)),
+      40_000,
+    );
+    await db.query('insert into o values (4)');
+    await until('the stream goes on', () => reading.read.lines.includes('c public.o {"id":4} {"id":4}'));
+    await writer.query('commit');
+    await late;
+
+    // one that was not there when the table was published is in the way of the slot itself
+    at.logged.length = 0;
+    await writer.query('begin; insert into o values (5)');
+    await source.control!({ number: 1, type: 'snapshot', table: 'l' });
+    const again = reading.until(({ lines: all }) => all.filter((line) => line.startsWith('r public.l')).length === 2);
+    await until('it says so', () => at.logged.some((line) => / waits since .*process \d+/.test(line)), 40_000);
+    await db.query('insert into o values (6)');
+    await until('the stream goes on', () => reading.read.lines.includes('c public.o {"id":6} {"id":6}'));
+    await writer.query('commit');
+    await writer.end();
+    await again;
+    expect(
+      await db.query(`select from pg_stat_activity where backend_type = 'walsender' and datname = '${db.name}'`),
+    ).toHaveLength(1);
+  }, 90_000);
 
   test('a table that is named and not there is parked alone, and read whole once it is made', async () => {
     await db.query(
