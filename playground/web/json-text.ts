@@ -52,18 +52,21 @@ export function parsedObject(text: string): Record<string, unknown> | null {
 export function roundedNumber(text: string): string | null {
   let found: string | null = null;
   JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    if (typeof value !== 'number' || context?.source === undefined) return value;
-    const { source } = context;
-    const isInteger = /^-?\d+$/.test(source);
-    const digits = source
-      .replace(/[eE].*$/, '')
-      .replace(/\D/g, '')
-      .replace(/^0+/, '').length;
-    const isRounded = isInteger ? BigInt(source.replace('-', '')) > 2n ** 53n : digits > 17 || !Number.isFinite(value);
-    if (isRounded) found ??= source;
+    if (typeof value === 'number' && isRounded(value, context?.source)) found ??= context!.source!;
     return value;
   });
   return found;
+}
+
+/** `source`: as it is written; a browser that does not tell it rounds without a word. */
+export function isRounded(value: number, source: string | undefined): boolean {
+  if (source === undefined) return false;
+  if (/^-?\d+$/.test(source)) return BigInt(source.replace('-', '')) > 2n ** 53n;
+  const digits = source
+    .replace(/[eE].*$/, '')
+    .replace(/\D/g, '')
+    .replace(/^0+/, '').length;
+  return digits > 17 || !Number.isFinite(value);
 }
 
 /** Pasted text as events: one JSON value, a list of them, or one a line. Each as its own text. Throws a SyntaxError. */

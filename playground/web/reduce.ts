@@ -8,6 +8,7 @@ import type {
   PlaygroundTestResult,
   RunResult,
 } from '../server/api.ts';
+import type { Comparison } from './compare.ts';
 import type { HistoryEntry } from './history.ts';
 import type { LanguageName } from './language-names.ts';
 import {
@@ -60,6 +61,7 @@ export type Action =
   | { readonly type: 'running' }
   | { readonly type: 'ran'; readonly refs: readonly string[]; readonly answer: RunAnswer }
   | { readonly type: 'measured'; readonly refs: readonly string[]; readonly results: readonly RunResult[] }
+  | { readonly type: 'compared'; readonly comparison: Comparison }
   | { readonly type: 'run-failed'; readonly error: PlaygroundError }
   | { readonly type: 'problem'; readonly at: number }
   | { readonly type: 'tests'; readonly transform: string; readonly answer: TestsAnswer }
@@ -226,6 +228,8 @@ export function reduce(state: State, action: Action): State {
       return afterRun(state, action.refs, action.answer);
     case 'measured':
       return { ...state, run: withCosts(state.run, action.refs, action.results) };
+    case 'compared':
+      return { ...state, comparison: action.comparison };
     case 'run-failed':
       return {
         ...state,
@@ -289,7 +293,7 @@ function letterOf(state: State, ref: string): number | null {
 }
 
 function rerun(state: State): State {
-  return { ...state, version: state.version + 1 };
+  return { ...state, version: state.version + 1, comparison: null };
 }
 
 /** Changes the step that is edited. */

@@ -2,12 +2,13 @@
 // each takes. Keeps drafts and history as it goes.
 
 import { ApiError } from './api-client.ts';
+import { compared } from './compare.ts';
 import { type Desk, LISTED } from './desk.ts';
 import { withEntry } from './history.ts';
 import type { LanguageName } from './language-names.ts';
 import { createLiveRun } from './live-run.ts';
 import { itemsOf, type RunAnswer, type State, stepOf } from './state.ts';
-import { draftSteps, isDirty, type KeptStep, sourceOf } from './steps.ts';
+import { draftSteps, isDirty, type KeptStep, sourceOf, type Version } from './steps.ts';
 
 /** ms after the last run until the tests run and costs are measured, and until a draft that ran goes into the history. */
 const REST_PAUSE = 300;
@@ -133,6 +134,17 @@ export function createRunning(desk: Desk, tab: string) {
     store.send({ type: 'history', history });
   }
 
+  /** The events of the last run through another version of the step that is open. */
+  async function compare({ name, step }: Version): Promise<void> {
+    const { version, chain, at, run } = store.get();
+    const { refs, body } = wanted();
+    const steps = draftSteps(chain).with(at, step);
+    const answer = await api.call('run', { body: { ...body, tab: `${tab}-other`, steps } });
+    if (store.get().version !== version) return; // it would be of a code that is gone
+    if (answer.problem !== undefined) throw new Error(`${name} does not load: ${answer.problem.message}`);
+    store.send({ type: 'compared', comparison: compared(name, run.results, refs, answer.results) });
+  }
+
   async function listTests(transform: string): Promise<void> {
     asked = transform;
     try {
@@ -180,6 +192,7 @@ export function createRunning(desk: Desk, tab: string) {
     keepDraft,
     runTests,
     listTests,
+    compare,
     stop(): void {
       live.stop();
       rest.abort();

@@ -12,6 +12,7 @@ import type {
   Response,
   RunResult,
 } from '../server/api.ts';
+import type { Comparison } from './compare.ts';
 import type { HistoryEntry } from './history.ts';
 import type { Step } from './steps.ts';
 
@@ -107,6 +108,8 @@ export interface State {
   /** Counts what a run depends on: a change of it asks for one. */
   readonly version: number;
   readonly problemAt: number;
+  /** With another version of the step, of the code as it is now. */
+  readonly comparison: Comparison | null;
   readonly tests: TestsState;
   readonly letters: ReadonlyMap<number, PlaygroundLetter>;
   readonly replay: { readonly letter: number; readonly dry: boolean; readonly replay: PlaygroundReplay } | null;
@@ -155,6 +158,7 @@ export const initial: State = {
   run: noRun,
   version: 0,
   problemAt: -1,
+  comparison: null,
   tests: noTests,
   letters: new Map(),
   replay: null,

@@ -60,6 +60,23 @@ export function draftSteps(chain: readonly Step[]): DraftStep[] {
   );
 }
 
+/** Another version of a step, to compare with: as the file has it, or the draft in another language. */
+export interface Version {
+  readonly name: string;
+  readonly step: DraftStep;
+}
+
+export function versionsOf(step: Step): readonly Version[] {
+  const { id, disk, drafts, scope } = step;
+  const file = disk === null || !isDirty(step) ? [] : [{ name: 'the file', step: { id } }];
+  const isFile = (type: string, source: string): boolean => type === disk?.type && source === disk.source;
+  const others = Object.entries(drafts).filter(([type, source]) => type !== step.type && !isFile(type, source));
+  return [
+    ...file,
+    ...others.map(([type, source]) => ({ name: type, step: { id, type: type as LanguageName, source, scope } })),
+  ];
+}
+
 function diskOf(transformation: Transformation): Disk {
   return {
     type: transformation.type,

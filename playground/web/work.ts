@@ -10,7 +10,7 @@ import { createListing } from './listing.ts';
 import { createRunning } from './running.ts';
 import { type Share, shareFragment } from './share.ts';
 import { itemsOf, type Origin, stepOf } from './state.ts';
-import { draftSteps, sourceOf } from './steps.ts';
+import { draftSteps, sourceOf, type Version } from './steps.ts';
 import type { Store } from './store.ts';
 import { createWriting } from './writing.ts';
 
@@ -56,6 +56,7 @@ export function createWork(store: Store, api: Api, tab: string) {
     setFilter: listing.setFilter,
     run: running.run,
     runTests: () => doing('tests', running.runTests),
+    compare: (version: Version) => doing('compare', () => running.compare(version)),
     copy: (text: string, what: string) => desk.copy(text, what).catch(complain),
     close(): void {
       listing.stop();

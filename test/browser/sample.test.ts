@@ -89,6 +89,27 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
     });
   });
 
+  test('two languages are compared over all events: the same, or where they differ', async () => {
+    await shop.tab(async (page) => {
+      const comparison = page.locator('.bar', { hasText: 'Same result as' });
+      const compare = async (said: string): Promise<void> => {
+        await comparison.getByRole('button', { name: 'JSONata' }).click();
+        await until(`it says ${said}`, async () => (await comparison.innerText()).includes(said));
+      };
+      await choose(page, 'Language', 'JSONata');
+      await write(page, '{ "number": id }');
+      await untilSums(page, '12 ok');
+      await choose(page, 'Language', 'Kazaam');
+      await write(page, '[{ "operation": "shift", "spec": { "number": "id" } }]');
+      await until('the output is Kazaam’s', async () => /^\W*"number"/.test(await output(page)));
+      await compare('✓ 12 of 12 events are as with JSONata');
+      await write(page, '[{ "operation": "shift", "spec": { "number": "id", "more": "total" } }]');
+      await until('the total is there', async () => (await output(page)).includes('"more"'));
+      expect(await comparison.innerText()).not.toContain('12 of 12');
+      await compare('the first other one');
+    });
+  });
+
   test('a share link holds the code and the events of the shop, behind the #, and opens in another tab', async () => {
     await shop.tab(async (page) => {
       await write(page, 'export default (row) => ({ shared: row.id });');
