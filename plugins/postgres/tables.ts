@@ -44,19 +44,20 @@ export async function readTables(
      sizes as materialized (
        select c.oid, case when c.oid in (select relation from locked)
          then (c.relpages + coalesce(t.relpages, 0))::bigint * current_setting('block_size')::int else pg_table_size(c.oid) end as size
-       from pg_class c left join pg_class t on t.oid = c.reltoastrelid where c.relkind = 'r' and c.relpersistence <> 't')
-     select c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
-       case c.relkind when 'p' then coalesce((select sum(size) from tree join sizes using (oid) where tree.root = c.oid), 0)
-         else (select size from sizes where sizes.oid = c.oid) end,
-       c.reltuples::float8, c.relpersistence, c.relispartition,
+       from pg_class c left join pg_class t on t.oid = c.reltoastrelid where c.relkind = 'r' and c.relpersistence <> 't'),
+     below as (select tree.root as oid, sum(size) as size from tree join sizes using (oid) group by tree.root),
+     above as (select oid, array_to_json(array_agg(root)) as roots from tree group by oid)
+     select c.oid, n.nspname, c.relname, c.relkind, c.relreplident, coalesce(sizes.size, below.size, 0),
+       c.reltuples::float8, c.relpersistence, above.roots,
        exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
        exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)
      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       left join sizes on sizes.oid = c.oid left join below on below.oid = c.oid left join above on above.oid = c.oid
      where c.relkind in ('r', 'p') and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
      order by 2, 3`,
   );
   const all = rows.map((row) => {
-    const [oid, schema, name, kind, identity, size, tuples, persistence, isPartition, primary, index] = row;
+    const [oid, schema, name, kind, identity, size, tuples, persistence, roots, primary, index] = row;
     return {
       oid: Number(oid),
       schema: schema!,
@@ -65,7 +66,7 @@ export async function readTables(
       partitioned: kind === 'p',
       size: Number(size),
       rows: Number(tuples),
-      isPartition: isPartition === 't',
+      roots: roots === null ? [] : (JSON.parse(roots!) as (number | string)[]).map(Number),
       keyless: identity === 'i' ? index !== 't' : primary !== 't',
       unfit: unfitBecause(
         identity!,
@@ -77,16 +78,22 @@ export async function readTables(
     };
   });
   if (wanted === null)
-    return all.filter(({ isPartition, unfit }) => !isPartition && (unfit !== UNLOGGED || options.unlogged === true));
-  const chosen = new Map<string, Table>();
+    return all.filter(({ roots, unfit }) => roots.length === 0 && (unfit !== UNLOGGED || options.unlogged === true));
+  const chosen = new Map<string, (typeof all)[number]>();
   for (const entry of wanted) {
     const name = entry.includes('.') ? entry : `public.${entry}`;
     const found = name.endsWith('.*')
-      ? all.filter(({ schema, isPartition }) => schema === name.slice(0, -2) && !isPartition)
+      ? all.filter(({ schema, roots }) => schema === name.slice(0, -2) && roots.length === 0)
       : all.filter(({ table }) => table === name);
     for (const table of found) chosen.set(table.table, table);
   }
-  const tables = [...chosen.values()];
+  const tables = [...chosen.values()].map((table): Table => {
+    const root =
+      table.roots.length === 0 ? undefined : [...chosen.values()].find(({ oid }) => table.roots.includes(oid));
+    return root === undefined
+      ? table
+      : { ...table, unfit: `its rows come as those of ${root.table}: leave it out of \`tables\`` };
+  });
   if (options.missing === 'leave') return tables;
   const missing = missingOf(wanted, tables);
   if (missing.length > 0) throw noSuchTable(missing);

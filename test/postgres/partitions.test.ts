@@ -123,6 +123,17 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(at.logged.join('\n')).not.toContain('read again');
   });
 
+  test('a partition that is named beside its table is parked, and its rows come once', async () => {
+    const { lines, items } = await readUntil(at.source({ tables: ['o', 'o1'] }), null, settled);
+    expect(lines.length).toBe(6);
+    expect(lines.every((line) => line.startsWith('r public.o '))).toBe(true);
+    expect(items.at(-1)!.position!.parked).toMatchObject([
+      { table: 'public.o1', reason: expect.stringContaining('as those of public.o:') },
+    ]);
+    const alone = at.source({ tables: ['o1'], slot: `${db.name}_b`, publication: `${db.name}_b` });
+    expect((await readUntil(alone, null, settled)).lines).toHaveLength(3);
+  });
+
   test('with `partition_changes: log` it is said, and nothing is read', async () => {
     const config = { tables: ['o'], partition_changes: 'log', heartbeat: '100ms' };
     const first = await readUntil(at.source(config), null, settled);
