@@ -12,14 +12,14 @@ export interface Comparison {
   readonly differing: readonly string[];
 }
 
-/** `ours`: by ref. `theirs`: of the events `refs`, in their order. */
+/** `ours`, `theirs`: of the events `refs`, in their order. */
 export function compared(
   name: string,
-  ours: ReadonlyMap<string, RunResult>,
   refs: readonly string[],
+  ours: readonly RunResult[],
   theirs: readonly RunResult[],
 ): Comparison {
-  const differing = refs.filter((ref, i) => !isSame(ours.get(ref), theirs[i]));
+  const differing = refs.filter((_, i) => !isSame(ours[i], theirs[i]));
   return { name, same: refs.length - differing.length, differing };
 }
 

@@ -134,15 +134,20 @@ export function createRunning(desk: Desk, tab: string) {
     store.send({ type: 'history', history });
   }
 
-  /** The events of the last run through another version of the step that is open. */
+  /** The events through the code of now, and through another version of the step that is open. */
   async function compare({ name, step }: Version): Promise<void> {
-    const { version, chain, at, run } = store.get();
+    const { version, at } = store.get();
     const { refs, body } = wanted();
-    const steps = draftSteps(chain).with(at, step);
-    const answer = await api.call('run', { body: { ...body, tab: `${tab}-other`, steps } });
-    if (store.get().version !== version) return; // it would be of a code that is gone
-    if (answer.problem !== undefined) throw new Error(`${name} does not load: ${answer.problem.message}`);
-    store.send({ type: 'compared', comparison: compared(name, run.results, refs, answer.results) });
+    // what is on the screen may be of the code before the last key
+    const run = async (steps: typeof body.steps, called: string): Promise<RunAnswer['results']> => {
+      const answer = await api.call('run', { body: { ...body, tab: `${tab}-other`, steps } });
+      if (answer.problem === undefined) return answer.results;
+      throw new Error(`${called} does not load: ${answer.problem.message}`);
+    };
+    const ours = await run(body.steps, 'the code');
+    const theirs = await run(body.steps.with(at, step), name);
+    if (store.get().version === version)
+      store.send({ type: 'compared', comparison: compared(name, refs, ours, theirs) });
   }
 
   async function listTests(transform: string): Promise<void> {

@@ -101,11 +101,8 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
       await untilSums(page, '12 ok');
       await choose(page, 'Language', 'Kazaam');
       await write(page, '[{ "operation": "shift", "spec": { "number": "id" } }]');
-      await until('the output is Kazaam’s', async () => /^\W*"number"/.test(await output(page)));
       await compare('✓ 12 of 12 events are as with JSONata');
       await write(page, '[{ "operation": "shift", "spec": { "number": "id", "more": "total" } }]');
-      await until('the total is there', async () => (await output(page)).includes('"more"'));
-      expect(await comparison.innerText()).not.toContain('12 of 12');
       await compare('the first other one');
     });
   });

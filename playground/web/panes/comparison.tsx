@@ -11,7 +11,7 @@ export function ComparisonRow({ frame, step }: { readonly frame: Frame; readonly
   const versions = versionsOf(step);
   if (versions.length === 0) return null;
   const titleOf = (name: string): string => state.session?.languages.find((one) => one.name === name)?.title ?? name;
-  const cannot = state.busy !== null || state.run.stale || state.run.results.size === 0;
+  const cannot = state.busy !== null || itemsOf(state).length === 0;
   return (
     <div class="bar">
       <span class="quiet">Same result as</span>
