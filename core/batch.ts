@@ -297,6 +297,9 @@ function select(
   const parts = all ?? (length > 0 ? [batchAt(0)] : []);
   let events: readonly ChangeEvent[] | undefined;
   let bytes = -1;
+  // asked for each event, and the next one is nearly always of the same table
+  let lastTable: string | undefined;
+  let lastColumns = NO_COLUMNS;
   const lines = (from: number, to: number): readonly Buffer[] | null => {
     const pieces: Buffer[] = [];
     for (let i = from; i < to; ) {
@@ -336,11 +339,11 @@ function select(
     after: (i) => batchAt(i).after(indexAt(i)),
     wholeBefore: (i) => batchAt(i).wholeBefore(indexAt(i)),
     columns(table) {
-      for (let p = parts.length - 1; p >= 0; p--) {
-        const columns = parts[p]!.columns(table);
-        if (columns.length > 0) return columns;
+      if (table !== lastTable) {
+        lastTable = table;
+        lastColumns = parts.findLast((batch) => batch.columns(table).length > 0)?.columns(table) ?? NO_COLUMNS;
       }
-      return NO_COLUMNS;
+      return lastColumns;
     },
     ...(parts.every((batch) => batch.lines !== undefined) ? { lines } : {}),
     ...(parts.every((batch) => batch.cells !== undefined)
