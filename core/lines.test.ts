@@ -3,7 +3,8 @@
 import { isAscii } from 'node:buffer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchOfText, join, mapBatch, pick } from './batch.ts';
+import { batchOfText, mapBatch } from './batch.ts';
+import { join, pick } from './batch-parts.ts';
 import type { EventBatch } from './event.ts';
 import { type Line, linesOf, oneLine, textOf } from './lines.ts';
 

@@ -2,7 +2,8 @@
 // everything else in core/ is private. Bundled plugins come in by this door exactly as third parties do.
 
 export type { BatchDetails, MappedRows, TextParts } from './batch.ts';
-export { batchOf, batchOfText, envelopeText, join, mapBatch, parseRow, pick, tableOf } from './batch.ts';
+export { batchOf, batchOfText, envelopeText, mapBatch, parseRow, tableOf } from './batch.ts';
+export { join, pick } from './batch-parts.ts';
 export type { Cell, CellParts } from './cells.ts';
 export { batchOfCells, cellJson } from './cells.ts';
 export type { Checkpoint, Gap, Ledger, Parked, SinkCounts } from './checkpoint.ts';

@@ -1,7 +1,8 @@
 // Old code and new code on the same events: what changes (`sluice test --against`). Both run in the sandbox of production, and
 // an event always gives the same bytes, so every difference is one of the code.
 
-import { batchOfEnvelope, join } from '../batch.ts';
+import { batchOfEnvelope } from '../batch.ts';
+import { join } from '../batch-parts.ts';
 import { splitEnvelope } from '../envelope.ts';
 import type { ErrorData } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';

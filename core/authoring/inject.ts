@@ -2,7 +2,7 @@
 // engine, the sandbox and the ledger are those of production. A transform that should loop does loop, in the sandbox, and is
 // stopped by the limit that the manifest sets.
 
-import { pick } from '../batch.ts';
+import { pick } from '../batch-parts.ts';
 import { sluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import { holdTracker } from '../key-order.ts';

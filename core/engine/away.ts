@@ -1,7 +1,7 @@
 // A sink that the group did not wait for is away: it is probed with back-off by the last outputs that it missed, and is
 // back when a probe is taken (DELIVERY.md, section 3). One probe at a time, and never beside another write at the sink.
 
-import { pick } from '../batch.ts';
+import { pick } from '../batch-parts.ts';
 import type { SluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { WriteResult } from '../plugin.ts';

@@ -2,7 +2,7 @@
 // opened stays open.
 
 import { expect, test } from 'vitest';
-import { pick } from '../batch.ts';
+import { pick } from '../batch-parts.ts';
 import { sluiceError } from '../errors.ts';
 import type { Transform } from '../plugin.ts';
 import { memoryStore } from '../state/memory.ts';

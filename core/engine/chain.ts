@@ -2,7 +2,8 @@
 // the events that fail. Guarantee: every source event of the batch ends as outputs, as filtered, or as a failure with its
 // fate (invariant 4); order is kept.
 
-import { join, parseRow, pick, withoutRanges } from '../batch.ts';
+import { parseRow } from '../batch.ts';
+import { join, pick, withoutRanges } from '../batch-parts.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch, SourceInfo } from '../event.ts';
 import type { LoadedTransform, TransformIdentity } from '../languages.ts';

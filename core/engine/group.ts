@@ -1,6 +1,6 @@
 // Joins successive works into one batch for the sinks, keeping track of which source event each output descends from.
 
-import { join } from '../batch.ts';
+import { join } from '../batch-parts.ts';
 import type { Group, Transformed } from './work.ts';
 
 export function groupOf(works: readonly Transformed[]): Group {

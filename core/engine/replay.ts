@@ -2,7 +2,8 @@
 // the failed input's id, or descends from it, is written: a sink's rejection to that sink, everything else to all sinks.
 // The same code serves a running stream, a verb with no process running, and a dry run (which stops before the sinks).
 
-import { batchOfEnvelope, envelopeText, pick } from '../batch.ts';
+import { batchOfEnvelope, envelopeText } from '../batch.ts';
+import { pick } from '../batch-parts.ts';
 import { splitEnvelope } from '../envelope.ts';
 import type { ErrorData, SluiceError } from '../errors.ts';
 import type { Column, EventBatch } from '../event.ts';

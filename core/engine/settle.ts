@@ -4,7 +4,7 @@
 // Two kinds of failure, never mixed: absence (a throw, or `retry` for the whole first write) waits by the retry policy and
 // is never blamed on an event; a reject, or `retry` for some while others were ok, goes by the sink's error_handling.
 
-import { pick } from '../batch.ts';
+import { pick } from '../batch-parts.ts';
 import { type SluiceError, sluiceError, toSluiceError } from '../errors.ts';
 import type { EventBatch } from '../event.ts';
 import type { ErrorHandling } from '../manifest/model.ts';
