@@ -91,7 +91,7 @@ describe.skipIf(chromiumPath === null)('the sample shop', () => {
 
   test('two languages are compared over all events: the same, or where they differ', async () => {
     await shop.tab(async (page) => {
-      const comparison = page.locator('.bar', { hasText: 'Same result as' });
+      const comparison = page.getByRole('group', { name: 'Compare with another version' });
       const compare = async (said: string): Promise<void> => {
         await comparison.getByRole('button', { name: 'JSONata' }).click();
         await until(`it says ${said}`, async () => (await comparison.innerText()).includes(said));

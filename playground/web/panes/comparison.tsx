@@ -6,14 +6,15 @@ import { nameOf } from '../items.ts';
 import { itemsOf } from '../state.ts';
 import { type Step, versionsOf } from '../steps.ts';
 
-export function ComparisonRow({ frame, step }: { readonly frame: Frame; readonly step: Step }) {
+export function ComparisonBar({ frame, step }: { readonly frame: Frame; readonly step: Step }) {
   const { state, work } = frame;
   const versions = versionsOf(step);
   if (versions.length === 0) return null;
   const titleOf = (name: string): string => state.session?.languages.find((one) => one.name === name)?.title ?? name;
   const cannot = state.busy !== null || itemsOf(state).length === 0;
   return (
-    <div class="bar">
+    <fieldset class="comparison" aria-label="Compare with another version">
+      {state.comparison === null ? null : <Answer frame={frame} title={titleOf(state.comparison.name)} />}
       <span class="quiet">Same result as</span>
       {versions.map((version) => (
         <button key={version.name} type="button" disabled={cannot} onClick={() => void work.compare(version)}>
@@ -21,8 +22,7 @@ export function ComparisonRow({ frame, step }: { readonly frame: Frame; readonly
         </button>
       ))}
       <span class="quiet">?</span>
-      {state.comparison === null ? null : <Answer frame={frame} title={titleOf(state.comparison.name)} />}
-    </div>
+    </fieldset>
   );
 }
 

@@ -1,4 +1,4 @@
-// What is wrong, with its place and a way there; and beside it what the code logged.
+// What is wrong, with its place and a way there; beside it what the code logged, and whether another version makes the same.
 
 import { Choice } from '../choice.tsx';
 import { wishFocus } from '../commands.ts';
@@ -6,13 +6,15 @@ import { consoleOf, type Problem, placeText, problemsOf } from '../fates.ts';
 import type { Frame } from '../frame.ts';
 import { nameOf } from '../items.ts';
 import { shownKey } from '../keys.ts';
-import { itemsOf } from '../state.ts';
+import { itemsOf, stepOf } from '../state.ts';
+import { ComparisonBar } from './comparison.tsx';
 
 const MOST = 300;
 
 export function ProblemsPane({ frame }: { readonly frame: Frame }) {
   const { state, send } = frame;
   const problems = problemsOf(state.run);
+  const step = stepOf(state);
   const lines = consoleOf(state, MOST);
   return (
     <section class="pane problems" aria-label="Problems and console" data-pane="problems">
@@ -39,6 +41,8 @@ export function ProblemsPane({ frame }: { readonly frame: Frame }) {
           ]}
         />
         {problems.length > 0 ? <span class="quiet hint">{shownKey('F8', frame.mac)}: next</span> : null}
+        <span class="fill" />
+        {step?.editable ? <ComparisonBar frame={frame} step={step} /> : null}
       </div>
       {state.below === 'console' ? (
         lines.length === 0 ? (

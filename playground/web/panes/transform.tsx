@@ -13,7 +13,6 @@ import { shownKey } from '../keys.ts';
 import { isLanguageName, type LanguageName, languageNames } from '../language-names.ts';
 import { itemsOf, type Scope, type State, stepOf } from '../state.ts';
 import { isDirty, type Step, sourceOf } from '../steps.ts';
-import { ComparisonRow } from './comparison.tsx';
 
 export function TransformPane({ frame }: { readonly frame: Frame }) {
   const { state, send, act, work } = frame;
@@ -82,7 +81,6 @@ export function TransformPane({ frame }: { readonly frame: Frame }) {
           </button>
         </div>
       )}
-      {step?.editable ? <ComparisonRow frame={frame} step={step} /> : null}
       {step?.conflict == null ? null : (
         <p class="banner bad" role="alert">
           The file changed on disk, and this draft differs from it.{' '}
