@@ -3,7 +3,7 @@
 
 import type { SluiceError } from './errors.ts';
 import type { EventBatch } from './event.ts';
-import type { TransformRule } from './manifest/model.ts';
+import type { TransformLimits, TransformRule } from './manifest/model.ts';
 import type { Instrumented, Lane, Logger, Transform, TransformResult } from './plugin.ts';
 
 /** What a transform is, for dead letters and captures: the same hash means the same results. */
@@ -64,8 +64,8 @@ export interface LoadedFilter extends AsyncDisposable {
 
 export interface Languages extends AsyncDisposable {
   readonly names: readonly string[];
-  /** Transforms will be created: what takes long to start may start now. */
-  warm(): void;
+  /** Transforms will be created, likely with these limits: what takes long to start may start now. */
+  warm(limits: TransformLimits): void;
   /** Compiles without running anything: every finding with line and column in the author's file. */
   check(rule: TransformRule): Promise<readonly SluiceError[]>;
   /** @throws SluiceError E_TRANSFORM_SYNTAX or E_TRANSFORM_LOAD */

@@ -4,6 +4,7 @@
 
 import { isAscii } from 'node:buffer';
 import { readSync, writeSync } from 'node:fs';
+import { createAhead, type Load } from './ahead.ts';
 import { createCollector } from './collect.ts';
 import { AT, CallFailure, type Cell, createCell, LATE, STATE, STATE_WAITS } from './isolate.ts';
 import {
@@ -13,6 +14,7 @@ import {
   type LossReason,
   lineReader,
   type Needs,
+  type ProgramLimits,
   type RunMessage,
   type ToChild,
 } from './protocol.ts';
@@ -24,8 +26,6 @@ const AFTER = 1000; // ms for fetching what a call left ready
 const PIECE = 256 << 10; // characters of a text that one frame carries
 const QUIET = 40; // ms without work until an isolate is made ahead
 const AGES = 3; // a call that the machine, not the guest, made slow gets more time this often
-
-type Load = LoadMessage & { readonly guest: string };
 
 interface Program {
   readonly load: Load;
@@ -39,19 +39,12 @@ interface Program {
 }
 
 const garbage = createCollector();
-/** An isolate made ahead: no program and no event was ever in it. */
-interface Ahead {
-  readonly cell: Cell;
-  readonly guest: string;
-  readonly limits: string;
-}
-
+const ahead = createAhead(newCell);
 const programs = new Map<number, Program>();
-let ahead: Ahead | null = null;
 let guest = ''; // of the load before
 let wanted: Load | null = null; // the load that the next one will likely resemble
 let waiting: NodeJS.Timeout | undefined; // until there was no work for a while
-const queue: (ToChild | { readonly t: 'ahead' })[] = [];
+const queue: ToChild[] = [];
 const stopped = new Set<number>();
 let busy = false;
 let made = 0; // isolates, for the parent: a process that has made many is replaced
@@ -89,7 +82,7 @@ function catastrophe(message: string): void {
 async function build(program: Program): Promise<string> {
   const { text, limits } = program.load;
   program.cell?.dispose();
-  program.cell = takeAhead(program.load) ?? newCell(program.load);
+  program.cell = ahead.take(program.load) ?? newCell(limits);
   program.clean = true;
   program.slices = 0;
   program.born = performance.now();
@@ -97,33 +90,11 @@ async function build(program: Program): Promise<string> {
   return guarded(program.cell, limits.load, () => program.cell!.load(program.load.guest, text));
 }
 
-function newCell({ limits }: Load): Cell {
+function newCell(limits: ProgramLimits): Cell {
   made++;
   garbage.note({ isolates: 1 });
-  return createCell(limits, catastrophe);
-}
-
-function takeAhead(load: Load): Cell | null {
-  if (ahead === null || !isLike(ahead, load)) return null;
-  const { cell } = ahead;
-  ahead = null;
-  return cell;
-}
-
-function isLike(one: Ahead, load: Load): boolean {
-  return one.guest === load.guest && one.limits === JSON.stringify(load.limits);
-}
-
-async function makeAhead(): Promise<void> {
-  if (wanted === null || (ahead !== null && isLike(ahead, wanted))) return;
-  ahead?.cell.dispose();
-  ahead = null;
-  const { guest: own, limits } = wanted;
-  const cell = newCell(wanted);
-  running.cell = cell;
-  const error = await cell.prepare(own).catch((thrown: Error) => thrown.message);
-  if (error === '') ahead = { cell, guest: own, limits: JSON.stringify(limits) };
-  else cell.dispose(); // it will be made when it is needed, and say so then
+  running.cell = createCell(limits, catastrophe);
+  return running.cell;
 }
 
 /** A call, watched: when isolated-vm cannot end it, the parent is told which event it was and ends the process. */
@@ -363,16 +334,17 @@ async function pump(): Promise<void> {
       programs.get(message.p)?.cell?.dispose();
       programs.delete(message.p);
     } else if (message.t === 'ahead') {
-      await makeAhead();
+      await ahead.make(message);
     }
     running.cell = null;
     if (queue.length === 0) handOver();
   }
   busy = false;
   garbage.rest(true);
-  if (wanted === null || (ahead !== null && isLike(ahead, wanted))) return;
+  if (wanted === null || ahead.has(wanted)) return;
+  const { guest: own, limits } = wanted;
   waiting = setTimeout(() => {
-    queue.push({ t: 'ahead' });
+    queue.push({ t: 'ahead', guest: own, limits });
     void pump();
   }, QUIET);
 }

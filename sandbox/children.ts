@@ -2,7 +2,7 @@
 // take the place of one that ends. Knows nothing of answers; who runs what, and what a death means, is pool.ts.
 // Guarantee: onEnd is called once for each child, when it is in no list any more.
 
-import { type Again, type SandboxProcess, startProcess } from './process.ts';
+import { type Again, type SandboxProcess, startEarly, startProcess } from './process.ts';
 import type { ChildRights, EndReason, FromChild, Wear } from './protocol.ts';
 import type { Entry, Loading, Sent } from './work.ts';
 
@@ -82,6 +82,11 @@ export interface Children {
   /** Ends a child that is old, once it has nothing to do. */
   retireWorn(child: Child): void;
   end(): Promise<void>;
+}
+
+/** Starts the first child of the first pool of this process, before the pool is there. */
+export function headStart(): void {
+  startEarly({ slots: DEPTH, pipes: false });
 }
 
 export function toDo(child: Child): number {

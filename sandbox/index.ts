@@ -8,6 +8,7 @@ import type { LossReason, ProgramLimits } from './protocol.ts';
 
 export { proveSandbox } from './assure.ts';
 export type { Parked } from './breaker.ts';
+export { headStart } from './children.ts';
 export type { GuestHost, GuestProgram, GuestRun, RefusalDetails } from './guest/harness.ts';
 export { type Proof, readProof } from './proof.ts';
 export type { ProgramLimits } from './protocol.ts';
@@ -114,8 +115,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly children: number;
   /** The process ids of the children that are at work now. */
   processes(): readonly number[];
-  /** Starts the first child while there is other work to do. */
-  warm(): void;
+  /** Starts the first child while there is other work to do, and has it make an isolate with these limits. */
+  warm(limits?: ProgramLimits): void;
   /** @throws LoadFailure */
   load(program: Program): Promise<Loaded>;
 }

@@ -19,7 +19,7 @@ import {
   type SandboxOptions,
   type Slice,
 } from './index.ts';
-import type { Again, SandboxProcess } from './process.ts';
+import { AGAIN, type Again, type SandboxProcess } from './process.ts';
 import type { ChildRights, EndReason, FromChild, Needs } from './protocol.ts';
 import { type Entry, type Job, type Loading, labelOf, parkedAnswer, type Sent, type Work } from './work.ts';
 
@@ -36,12 +36,6 @@ export interface PoolOptions extends SandboxOptions {
 
 /** Ends of a child by somebody else's SIGKILL that an event is not blamed for: the next may be the system's, for its memory. */
 const KILLS_BORNE = 3;
-
-const AGAIN = {
-  less: null,
-  once_more: 'a sandbox child ended before it was ready, and is started once more',
-  bare: 'a sandbox child did not start with the rights of the system taken away, and starts without that',
-} as const;
 
 export function createPool(options: PoolOptions): Sandbox {
   const life = options.life ?? LIFE;
@@ -384,8 +378,10 @@ export function createPool(options: PoolOptions): Sandbox {
   return {
     children: size,
     processes: () => children.all.flatMap(({ process }) => process.pid ?? []),
-    warm() {
-      if (children.all.length === 0 && !children.ended) children.start();
+    warm(limits) {
+      if (children.all.length > 0 || children.ended) return;
+      const { process } = children.start();
+      if (limits !== undefined) process.send({ t: 'ahead', guest: null, limits });
     },
     load,
     async [Symbol.asyncDispose]() {

@@ -52,6 +52,13 @@ export interface SandboxProcess {
 /** It ended before it was ready, and the next one is there for the same: started as it was, or without the system's programs. */
 export type Again = ReturnType<typeof launchFailed>;
 
+/** What the log says of it. */
+export const AGAIN = {
+  less: null,
+  once_more: 'a sandbox child ended before it was ready, and is started once more',
+  bare: 'a sandbox child did not start with the rights of the system taken away, and starts without that',
+} as const;
+
 export interface ProcessEvents {
   onReady(rights: ChildRights): void;
   onMessage(message: Exclude<FromChild, { t: 'ready' | 'text' }>): void;
@@ -65,14 +72,7 @@ export interface ProcessOptions {
 }
 
 export function startProcess(options: ProcessOptions, events: ProcessEvents): SandboxProcess {
-  const slots: readonly Slot[] = (options.pipes ? null : openSlots(options.slots)) ?? [];
-  const cwd = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
-  const launch = howToLaunch();
-  const child: ChildProcess = spawn(launch.command, launch.args, {
-    cwd,
-    env: ENVIRONMENT,
-    stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
-  });
+  const { child, launch, slots, cwd, closed } = takeEarly(options) ?? spawned(options);
   let ready = false;
   let ended = false;
   let oomFirst = false;
@@ -91,12 +91,11 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
     events.onEnd(cause ?? (memory ? 'memory' : killed ? 'killed' : 'crash'), detail, again);
     gone.resolve();
   };
-  child.on('error', (error) => end(error.message, true));
-  // 'close', not 'exit': what it still said before its end counts
-  child.on('close', (code, signal) => {
-    end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500), code !== null, signal === 'SIGKILL');
+  void closed.then(({ code, signal, error }) => {
+    if (error !== null) end(error.message, true);
+    else
+      end(stderr === '' ? `ended with ${signal ?? code}` : stderr.slice(0, 500), code !== null, signal === 'SIGKILL');
   });
-  child.stdin!.on('error', () => {}); // it is gone; 'close' tells
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(0, STDERR_KEPT);
   });
@@ -129,7 +128,6 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
       () => kill('crash'),
     ),
   );
-  const sockets = [child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[];
   return {
     launch,
     sharedMemory: slots.length > 0,
@@ -169,13 +167,72 @@ export function startProcess(options: ProcessOptions, events: ProcessEvents): Sa
         return 0;
       }
     },
-    hold(busy) {
-      for (const handle of [child as unknown as { ref(): void; unref(): void }, ...sockets]) {
-        if (busy) handle.ref();
-        else handle.unref();
-      }
-    },
+    hold: (busy) => hold(child, busy),
   };
+}
+
+/** A child as the system has started it. */
+interface Spawned {
+  readonly options: ProcessOptions;
+  readonly child: ChildProcess;
+  readonly launch: Launch;
+  readonly slots: readonly Slot[];
+  readonly cwd: string;
+  readonly closed: Promise<{
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly error: Error | null;
+  }>;
+}
+
+let early: Spawned | null = null;
+
+/**
+ * Starts a child before what will use it is loaded: the first startProcess() takes it. One that nobody takes ends with this
+ * process.
+ */
+export function startEarly(options: ProcessOptions): void {
+  if (early !== null) return;
+  early = spawned(options);
+  hold(early.child, false);
+  process.once('exit', () => {
+    if (early !== null) rmSync(early.cwd, { recursive: true, force: true });
+  });
+}
+
+function takeEarly({ slots, pipes }: ProcessOptions): Spawned | null {
+  const found = early;
+  if (found === null || found.options.slots !== slots || found.options.pipes !== pipes) return null;
+  early = null;
+  return found;
+}
+
+function spawned(options: ProcessOptions): Spawned {
+  const slots: readonly Slot[] = (options.pipes ? null : openSlots(options.slots)) ?? [];
+  const cwd = mkdtempSync(join(tmpdir(), 'sluice-sandbox-'));
+  const launch = howToLaunch();
+  const child = spawn(launch.command, launch.args, {
+    cwd,
+    env: ENVIRONMENT,
+    stdio: ['pipe', 'pipe', 'pipe', ...slots.map((slot) => slot.fd)],
+  });
+  child.stdin!.on('error', () => {}); // it is gone; 'close' tells
+  const closed: Spawned['closed'] = new Promise((resolve) => {
+    child.on('error', (error) => resolve({ code: null, signal: null, error }));
+    // 'close', not 'exit': what it still said before its end counts
+    child.on('close', (code, signal) => resolve({ code, signal, error: null }));
+  });
+  return { options, child, launch, slots, cwd, closed };
+}
+
+function hold(child: ChildProcess, busy: boolean): void {
+  for (const handle of [child, child.stdin, child.stdout, child.stderr] as unknown as {
+    ref(): void;
+    unref(): void;
+  }[]) {
+    if (busy) handle.ref();
+    else handle.unref();
+  }
 }
 
 /** No room in shared memory (a container gives it 64 MB), or a file as large as the child may make it. */

@@ -63,6 +63,8 @@ export interface RunMessage {
 export type ToChild =
   | LoadMessage
   | RunMessage
+  /** A program of this guest (null: of any) and these limits will likely be loaded: an isolate is made for it. */
+  | { readonly t: 'ahead'; readonly guest: string | null; readonly limits: ProgramLimits }
   /** A piece of the slice of the next run. */
   | { readonly t: 'text'; readonly text: string }
   | { readonly t: 'drop'; readonly p: number }

@@ -12,11 +12,11 @@ import {
   sluiceError,
 } from 'sluice/sdk';
 import type { Languages, LoadedFilter, LoadedTransform, TransformIdentity } from '../core/languages.ts';
-import type { TransformRule } from '../core/manifest/model.ts';
+import type { TransformLimits, TransformRule } from '../core/manifest/model.ts';
 
 export { type Proof, proveSandbox, readProof } from '../sandbox/index.ts';
 
-import { createSandbox, LoadFailure, type Program, type Sandbox } from '../sandbox/index.ts';
+import { createSandbox, LoadFailure, type Program, type ProgramLimits, type Sandbox } from '../sandbox/index.ts';
 import { type BridgeOptions, bridge } from './guest.ts';
 import { javascript, typescript } from './javascript/index.ts';
 import { type PlaceOf, placeFrom } from './refusals.ts';
@@ -64,7 +64,7 @@ export function createLanguages(options: LanguagesOptions = {}): Languages {
   };
   return {
     names: Object.keys(builtIn),
-    warm: () => opened().warm(),
+    warm: (limits) => opened().warm(ofProgram(limits)),
     async check(rule) {
       try {
         await compile(rule);
@@ -136,7 +136,6 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
     both: scope === 'row' && rule.images === 'both',
     keep: rule.state === 'keep',
   };
-  const { timeout, memory, output, fan_out, logs, load, depth, deaths } = rule.limits;
   const hash = createHash('sha256');
   hash.update(
     JSON.stringify([
@@ -152,7 +151,7 @@ async function compile(rule: TransformRule, scope: BridgeOptions['scope'] = rule
     program: {
       guest: `(${bridge})(${made.guest}, ${JSON.stringify(bridgeOptions)})`,
       text: made.text,
-      limits: { timeout, memory, output, fan_out, logs, load, depth, deaths },
+      limits: ofProgram(rule.limits),
       // A state that is kept must not see an event twice, so heads cannot be asked for half-way.
       heads: scope === 'event' || rule.state === 'keep' ? 'always' : 'on_demand',
     },
@@ -178,4 +177,8 @@ function loadError(error: LoadFailure, rule: TransformRule, place: Compiled['pla
           ? 'loading ended the sandbox'
           : message;
   return sluiceError('E_TRANSFORM_LOAD', { message: text, at: where });
+}
+
+function ofProgram({ timeout, memory, output, fan_out, logs, load, depth, deaths }: TransformLimits): ProgramLimits {
+  return { timeout, memory, output, fan_out, logs, load, depth, deaths };
 }

@@ -4,6 +4,7 @@
 import { sluiceError } from '../errors.ts';
 import { nearest } from '../manifest/nearest.ts';
 import { helpText, parse } from './args.ts';
+import { headStart } from './head-start.ts';
 import { printData, printError } from './output.ts';
 import { verbs } from './verbs.ts';
 import { version } from './version.ts';
@@ -26,6 +27,7 @@ async function main(argv: readonly string[]): Promise<number> {
       fix: near === null ? 'run `sluice --help`' : `did you mean \`sluice ${near}\`?`,
     });
   }
+  if (name === 'run') await headStart(rest);
   const { command } = await verb.load();
   const parsed = parse(command, rest);
   if (parsed.help) {

@@ -1,31 +1,20 @@
 // What a verb works on: the manifest that was named, loaded with plugins and languages, and the state store behind it.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { createLanguages } from '../../transforms/index.ts';
 import { type ErrorData, sluiceError } from '../errors.ts';
 import type { Languages } from '../languages.ts';
 import { findingsJson, renderFindings } from '../manifest/frame.ts';
 import { type Finding, type Loaded, loadManifest } from '../manifest/load.ts';
 import type { Manifest, StreamConfig } from '../manifest/model.ts';
+import { defaultLimits } from '../manifest/transformations.ts';
 import { createLog, type Log, type LogLevel } from '../observe/log.ts';
 import { createRegistry, type Registry } from '../registry/resolve.ts';
 import { openStateStore } from '../state/index.ts';
 import type { StateStore } from '../state/store.ts';
 import { flag, type Invocation } from './command.ts';
+import { manifestFile, mayHaveTransforms } from './manifest-file.ts';
 import { exitCodeOfCode, hasErrors, maskErrorsWith, printJson, say, worst } from './output.ts';
-
-const DEFAULT_MANIFEST = './sluice.yaml';
-
-/** The manifest among the positionals (the first that looks like a file), and the rest of them. */
-function manifestFile(positionals: readonly string[]): {
-  readonly file: string;
-  readonly rest: readonly string[];
-} {
-  const index = positionals.findIndex((word) => /\.(ya?ml|json)$/.test(word) || word.includes('/') || existsSync(word));
-  if (index < 0) return { file: resolve(DEFAULT_MANIFEST), rest: positionals };
-  return { file: resolve(positionals[index]!), rest: positionals.filter((_, k) => k !== index) };
-}
 
 export interface Opened extends AsyncDisposable {
   readonly file: string;
@@ -68,7 +57,7 @@ export async function openWorkspace(
   });
   let proof: string | undefined;
   const languages = createLanguages({ log, proof: () => proof, ahead: options.edits === true });
-  if (options.runs === true && mayHaveTransforms(file)) languages.warm();
+  if (options.runs === true && mayHaveTransforms(file)) languages.warm(defaultLimits);
   const loaded = await loadManifest(file, {
     resolvePlugin: (name, kind) => registry.resolve(name, kind),
     languages,
@@ -90,15 +79,6 @@ export async function openWorkspace(
       await languages[Symbol.asyncDispose]();
     },
   };
-}
-
-// By its text, as a child takes longer to start than a manifest to be read. Wrong only where the word stands in a comment.
-function mayHaveTransforms(file: string): boolean {
-  try {
-    return readFileSync(file, 'latin1').includes('transformations');
-  } catch {
-    return false; // loading it says why
-  }
 }
 
 /** Where the sandbox remembers that it holds here: beside the state store's file. A store in memory remembers nothing. */

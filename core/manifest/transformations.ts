@@ -301,7 +301,7 @@ async function compile(
   }
 }
 
-const defaultLimits = decodeConfig(limitsSchema(), {}, { dir: '/' }).config as TransformLimits;
+export const defaultLimits = decodeConfig(limitsSchema(), {}, { dir: '/' }).config as TransformLimits;
 
 function limitsSchema(): AnySchema {
   return propertiesOf(languageSchema())['limits']!;

@@ -1,4 +1,5 @@
 // One suite over both stores: whatever is true of the one is true of the other.
+// Long because that is all that a store promises.
 
 import { describe, expect, test } from 'vitest';
 import { seal } from '../checkpoint.ts';
