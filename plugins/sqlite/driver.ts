@@ -49,12 +49,20 @@ export async function connect(path: string, mode: Mode, busyTimeout: number): Pr
     },
     exec: async (sql) => void (await thread.call({ do: 'exec', sql })),
     close() {
-      closed ??= thread.call({ do: 'close' }).then(() => thread.free());
+      closed ??= thread.call({ do: 'close' }).then(() => undefined);
+      closed.then(thread.free, thread.free);
       return closed;
     },
   };
   // Not opened read-only: such a connection cannot take away again the two files that a database in WAL mode has beside it.
-  if (mode === 'read') await connection.exec('PRAGMA query_only = ON');
+  if (mode === 'read') {
+    try {
+      await connection.exec('PRAGMA query_only = ON');
+    } catch (thrown) {
+      await connection.close();
+      throw thrown;
+    }
+  }
   return connection;
 }
 

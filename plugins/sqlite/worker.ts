@@ -77,7 +77,12 @@ interface Opened {
 function open(path: string, create: boolean, busyTimeout: number): Opened {
   const url = pathToFileURL(path);
   url.searchParams.set('mode', create ? 'rwc' : 'rw');
-  const db = new DatabaseSync(url, { timeout: busyTimeout, enableForeignKeyConstraints: false });
+  const db = new DatabaseSync(url, {
+    timeout: busyTimeout,
+    // as SQLite itself has them: triggers and views of the database may have been written for that
+    enableForeignKeyConstraints: false,
+    enableDoubleQuotedStringLiterals: true,
+  });
   const cached = new Map<string, StatementSync>();
   /** The rest of an insert is not done after a failure: SQLite may have ended the transaction that it is of. */
   let failed = -1;
