@@ -176,7 +176,8 @@ async function run(message: RunMessage): Promise<void> {
   let { inline } = message;
   let single = message.single || message.measured;
   let next = 0;
-  const part = (text: string, count: number, cost?: readonly [number, number]): void => {
+  let begun = false; // the isolate has the slice
+  const part = (text: string, count: number, cost?: readonly [number, number], last = false): void => {
     let bytes = 0;
     if (!inline) {
       try {
@@ -197,6 +198,7 @@ async function run(message: RunMessage): Promise<void> {
       bytes,
       inline,
       ...(cost === undefined ? {} : { cost }),
+      ...(last ? { made } : {}),
     });
     garbage.note({ text: text.length });
     offset += bytes;
@@ -217,16 +219,14 @@ async function run(message: RunMessage): Promise<void> {
     if (program.cell === null || (fresh && !program.clean)) {
       const error = await build(program);
       if (error !== '') throw new CallFailure('crash', 'the program does not load again');
-      await program.cell!.begin(slice);
+      begun = false;
     }
     running.cell = program.cell;
     return program.cell!;
   };
 
   try {
-    const had = program.cell;
     let cell = await ready(message.fresh);
-    if (cell === had) await cell.begin(slice);
     let alone = 0; // how often the event at `next` was cut off while it had a call of its own
     while (next < message.n && !stopped.has(message.r)) {
       const to = single || alone > 0 ? next + 1 : message.n;
@@ -240,7 +240,9 @@ async function run(message: RunMessage): Promise<void> {
       let text: string;
       program.clean = false;
       try {
-        text = await guarded(cell, limit, () => cell.go(next, to, limit));
+        const given = begun ? '' : slice;
+        begun = true;
+        text = await guarded(cell, limit, () => cell.go(next, to, limit, given));
         while (text === '?') text = await guarded(cell, limit, () => cell.collect(limit));
         // Lines of the event's own microtasks: where several events share a call, those make it void.
         if (cell.progress[LATE] === 1) text += await guarded(cell, AFTER, () => cell.take(-1, AFTER));
@@ -298,10 +300,7 @@ async function run(message: RunMessage): Promise<void> {
       const spent = cost(cell);
       alone = 0;
       if (next + count === message.n && needs === null) {
-        unsent = () => {
-          part(text, count, spent);
-          done();
-        };
+        unsent = () => part(text, count, spent, true);
         return;
       }
       if (count > 0) part(text, count, spent);

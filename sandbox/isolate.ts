@@ -35,8 +35,8 @@ export interface Cell {
   prepare(guest: string): Promise<string>;
   /** `guest`: that of `prepare`, where that was called. */
   load(guest: string, text: string): Promise<string>;
-  begin(slice: string): Promise<void>;
-  go(from: number, to: number, timeout: number): Promise<string>;
+  /** `slice`: the texts from here on; empty: those of the last call. */
+  go(from: number, to: number, timeout: number, slice: string): Promise<string>;
   collect(timeout: number): Promise<string>;
   take(upto: number, timeout: number): Promise<string>;
   dispose(): void;
@@ -72,7 +72,6 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
   const refs = {
     prepare: reference('prepare'),
     load: reference('load'),
-    begin: reference('begin'),
     go: reference('go'),
     collect: reference('collect'),
     take: reference('take'),
@@ -97,10 +96,7 @@ export function createCell(limits: ProgramLimits, onCatastrophe: (message: strin
     heap: () => (isolate.isDisposed ? 0 : isolate.getHeapStatisticsSync().used_heap_size),
     prepare: (guest) => call('prepare', [guest], limits.load),
     load: (guest, text) => call('load', [guest, text], limits.load),
-    async begin(slice) {
-      await call('begin', [slice], 5000);
-    },
-    go: (from, to, limit) => call('go', [from, to], limit),
+    go: (from, to, limit, slice) => call('go', [from, to, slice], limit),
     collect: (limit) => call('collect', [], limit),
     take: (upto, limit) => call('take', [upto], limit),
     dispose() {

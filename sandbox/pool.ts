@@ -146,20 +146,19 @@ export function createPool(options: PoolOptions): Sandbox {
         child.process.kill('crash');
         return;
       }
-      if (job.over) {
-        work.from += message.count;
-        return;
+      if (!job.over) {
+        if (!readAnswers(answers, first, message.count, sent.base, job.collector)) {
+          child.process.kill('crash');
+          return;
+        }
+        if (Array.isArray(message.cost)) noteCost(job.collector, first, message.cost);
+        job.left -= message.count;
       }
-      if (!readAnswers(answers, first, message.count, sent.base, job.collector)) {
-        child.process.kill('crash');
-        return;
-      }
-      if (Array.isArray(message.cost)) noteCost(job.collector, first, message.cost);
       work.from += message.count;
-      job.left -= message.count;
-      return;
+      if (message.made === undefined) return;
     }
-    if (message.t === 'done' && work.from !== work.to && !job.over) {
+    const done = message.t === 'done' || message.t === 'part';
+    if (done && work.from !== work.to && !job.over) {
       child.process.kill('crash'); // silence is no answer
       return;
     }
@@ -176,7 +175,7 @@ export function createPool(options: PoolOptions): Sandbox {
     } else if (message.t === 'lost') {
       lost(work, message.at < 0 ? null : sent.base + message.at, message.why);
     }
-    if (message.t === 'done') child.made = message.made;
+    if (done) child.made = message.made!;
     finish(job);
     children.retireWorn(child);
     children.busy(child);

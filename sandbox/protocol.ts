@@ -101,6 +101,8 @@ export type FromChild =
       readonly inline: boolean;
       /** Of a measured run: ms, and bytes that its heap grew by. */
       readonly cost?: readonly [number, number];
+      /** It is the last one: what `done` says, for which there is then no frame of its own. */
+      readonly made?: number;
     }
   /** `made`: isolates that this process has made until now. */
   | { readonly t: 'done'; readonly r: number; readonly made: number }

@@ -55,8 +55,8 @@ export interface Harness {
   /** Evaluates the guest of the program that will be loaded. */
   prepare(guest: string): string;
   load(guest: string, text: string): string;
-  begin(slice: string): void;
-  go(from: number, to: number): string;
+  /** `slice`: the texts from here on; empty: those of the last call. */
+  go(from: number, to: number, slice: string): string;
   collect(): string;
   /** Answers that are ready, with their log lines. With `upto`: only the lines, of the events below it; no answer is kept. */
   take(upto: number): string;
@@ -342,6 +342,27 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     entries = [];
   };
 
+  const begin = (slice: string): void => {
+    const end = slice.lastIndexOf('\n');
+    const header = parse(slice.slice(end + 1)) as { n?: number; l: number[]; p: number; t?: number[]; i?: string[] };
+    body = slice;
+    if (header.n !== undefined) {
+      cutLines(header.n);
+      return;
+    }
+    lengths = header.l;
+    parts = header.p;
+    times = header.t ?? null;
+    ids = header.i ?? null;
+    starts = new Array(lengths.length);
+    let offset = 0;
+    for (let i = 0; i < lengths.length; i++) {
+      starts[i] = offset;
+      if (lengths[i]! > 0) offset += lengths[i]!;
+    }
+    entries = [];
+  };
+
   const part = (i: number, p: number): string | null => {
     if (p >= parts) return null;
     const length = lengths[i * parts + p]!;
@@ -469,24 +490,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
         program ??= evaluate(guest) as GuestProgram;
         run = program(text, host);
       }),
-    begin(slice) {
-      const end = slice.lastIndexOf('\n');
-      const header = parse(slice.slice(end + 1)) as { n?: number; l: number[]; p: number; t?: number[]; i?: string[] };
-      body = slice;
-      if (header.n !== undefined) return cutLines(header.n);
-      lengths = header.l;
-      parts = header.p;
-      times = header.t ?? null;
-      ids = header.i ?? null;
-      starts = new Array(lengths.length);
-      let offset = 0;
-      for (let i = 0; i < lengths.length; i++) {
-        starts[i] = offset;
-        if (lengths[i]! > 0) offset += lengths[i]!;
-      }
-      entries = [];
-    },
-    go(from, to) {
+    go(from, to, slice) {
+      if (slice !== '') begin(slice);
       first = from;
       at = from;
       end = to;
