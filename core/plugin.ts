@@ -123,6 +123,11 @@ export interface Source<P extends Json = Json> extends AsyncDisposable {
    * @throws SluiceError E_REQUEST_FAILED when it cannot be done (no such table, it is not parked): that is the verb's answer
    */
   control?(request: SourceRequest): Promise<void>;
+  /**
+   * While read() runs: whether there is something to give that is no item yet, because the source still connects, or rows of a snapshot
+   * wait. Such a stream is not idle (`--until-idle`). Absent: what is there is given at once.
+   */
+  isBusy?(): boolean;
 }
 
 // ---- sinks ----

@@ -3,11 +3,13 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { batchOf } from '../batch.ts';
 import type { Manifest } from '../manifest/model.ts';
+import type { Source } from '../plugin.ts';
 import { memoryStore } from '../state/memory.ts';
 import { startRun } from './run.ts';
 import { event, quietLog, target, testStream } from './testing.ts';
-import { forever, ids, log, storeWith, until } from './testing-run.ts';
+import { forever, ids, log, storeWith, until, withSource } from './testing-run.ts';
 
 test('the time that a start takes is not idle time', async () => {
   const to = target();
@@ -28,6 +30,33 @@ test('the time that a start takes is not idle time', async () => {
     languages: null,
     log: quietLog,
     untilIdle: 1_000,
+  });
+  expect(await run.done).toEqual([{ state: 'ended' }]);
+  expect(ids(to)).toEqual(['e1']);
+});
+
+test('a stream whose source has something to give that is no item yet is not idle', async () => {
+  const to = target();
+  let busy = true;
+  const read: Source<number>['read'] = async function* (from, signal) {
+    if (from === null) {
+      await sleep(400); // longer than the idle time
+      busy = false;
+      yield { batch: batchOf([event(1, 1)]), position: 1 };
+    }
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  };
+  const config = withSource(testStream({ source: log([]), sinks: [{ id: 'a', to }] }), read as Source['read']);
+  const part = config.source.plugin.source!;
+  const create: typeof part.create = async (...args) => ({ ...(await part.create(...args)), isBusy: () => busy });
+  const plugin = { ...config.source.plugin, source: { ...part, create } };
+  const service = { graceful_shutdown_timeout: 10_000, max_concurrent_streams: 1 };
+  const run = startRun({
+    manifest: { service, streams: [{ ...config, source: { ...config.source, plugin } }] } as unknown as Manifest,
+    store: memoryStore(),
+    languages: null,
+    log: quietLog,
+    untilIdle: 100,
   });
   expect(await run.done).toEqual([{ state: 'ended' }]);
   expect(ids(to)).toEqual(['e1']);

@@ -166,6 +166,7 @@ function isIdle(status: StreamStatus, limit: number): boolean {
     status.checkpoint !== null &&
     status.state !== 'waiting' &&
     pendingOf(status) === 0 &&
+    !status.isBusy() &&
     performance.now() - status.lastActivity >= limit
   );
 }

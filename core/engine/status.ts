@@ -28,6 +28,8 @@ export interface StreamStatus {
   phase: Phase | null;
   /** performance.now() of the last event read or covered: what --until-idle goes by. */
   lastActivity: number;
+  /** What the source says of itself. */
+  isBusy: () => boolean;
 }
 
 export function newStatus(id: string): StreamStatus {
@@ -45,6 +47,7 @@ export function newStatus(id: string): StreamStatus {
     lastTs: 0,
     phase: null,
     lastActivity: performance.now(),
+    isBusy: () => false,
   };
 }
 

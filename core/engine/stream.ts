@@ -64,8 +64,10 @@ export async function runStream(parts: StreamParts): Promise<StreamEnd> {
     status.slots = opened.slots;
     opened.chain = await openChain(parts, opened.slots);
     status.steps = opened.chain.steps;
-    opened.source = await whenThere(parts, () => openSource(parts, opened.chain!));
-    status.state = await sessions(parts, opened.source, opened.chain, opened.slots);
+    const source = await whenThere(parts, () => openSource(parts, opened.chain!));
+    opened.source = source;
+    status.isBusy = () => source.isBusy?.() === true;
+    status.state = await sessions(parts, source, opened.chain, opened.slots);
     return { state: status.state as 'ended' | 'stopped' };
   } catch (thrown) {
     if (thrown instanceof Interrupted || parts.hard.aborted) {

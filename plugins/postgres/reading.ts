@@ -29,6 +29,8 @@ export interface Reading {
   items(saved: PostgresPosition | null, signal: AbortSignal): AsyncGenerator<Item>;
   ack(lsn: bigint): void;
   ask(request: SourceRequest): Promise<void>;
+  /** It starts, or has rows to read. */
+  isBusy(): boolean;
   end(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
   let moved = performance.now(); // when something was last taken, or acked
   let suspended = false; // an item was given, and the next one was not asked for yet
   let letGo = false;
+  let isBusy = (): boolean => true;
   let wakeUp = (): void => undefined;
 
   const blocked = (): boolean =>
@@ -83,6 +86,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
 
   async function* all(sql: Client, now: Started, signal: AbortSignal): AsyncGenerator<Item> {
     const { facts, progress, suspects, xid } = now;
+    isBusy = () => progress.todo.length > 0;
     acked = progress.lsn;
     given = { ...progress };
     const pile = new Pile(limits, { stream: id, database: facts.database }, progress);
@@ -284,6 +288,7 @@ export function newReading(address: Address, config: SourceSettings, context: Co
       requests.push(request);
       stream?.wake();
     },
+    isBusy: () => isBusy(),
     async end() {
       clearInterval(watch);
       begun.reject(sluiceError('E_SOURCE_READ', { message: 'the source is not reading' }));

@@ -40,6 +40,7 @@ export function createSource(config: SourceSettings, context: Context): Source<P
       if (now === null) throw sluiceError('E_SOURCE_READ', { message: 'the source is not reading' });
       await now.ask(request);
     },
+    isBusy: () => reading?.isBusy() === true,
     async [Symbol.asyncDispose]() {
       await reading?.end();
     },

@@ -113,6 +113,19 @@ test.each([
   await runUntil([1, 1, 3]);
 });
 
+test('a run until it is idle waits for a transaction that holds up the slot', async () => {
+  await source.query('create table o (id int primary key); insert into o values (1)');
+  using bench = benchOf('', toPostgres());
+  const writer = await source.client();
+  await writer.query('begin; insert into o values (2)');
+  const running = startSluice(['run', '--until-idle', '300ms'], { cwd: bench.path('.') });
+  await until('it says what it waits for', () => running.said().stderr.includes('waits since'));
+  await writer.query('commit');
+  const end = await running.exited;
+  expect(end.code, end.stderr).toBe(0);
+  expect((await target.query('select id from o order by id')).map(({ id }) => Number(id))).toEqual([1, 2]);
+});
+
 test('unlogged tables are named in the log and by check', async () => {
   await source.query('create table o (id int primary key); create unlogged table fast (id int primary key)');
   using bench = benchOf('', toPostgres());
