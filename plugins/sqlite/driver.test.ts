@@ -72,6 +72,17 @@ test('triggers that write a text in double quotes work, as they do elsewhere', a
   expect(await db.all('SELECT v FROM log')).toEqual([{ v: 'new row' }]);
 });
 
+test('a connection that is closed, twice even, takes no more statements, and later ones have a database each', async () => {
+  await db.close();
+  await db.close();
+  const [one, other] = [await at.open('one.db'), await at.open('other.db')];
+  await one.exec('CREATE TABLE one (v)');
+  expect(await other.all('SELECT name FROM sqlite_master')).toEqual([]);
+  await expect(db.exec('CREATE TABLE late (v)')).rejects.toThrow('the connection is closed');
+  await expect(insert([packed([[1, 'late']])])).rejects.toThrow('the connection is closed');
+  expect(await one.all('SELECT name FROM sqlite_master')).toEqual([{ name: 'one' }]);
+});
+
 test('an open connection keeps no process alive, and the process says nothing', async () => {
   const driver = JSON.stringify(new URL('./driver.ts', import.meta.url).href);
   const child = inAChild(

@@ -5,7 +5,7 @@
 
 import type { Packed, Param } from './packed.ts';
 import { takeThread } from './thread.ts';
-import type { InsertSql } from './worker.ts';
+import type { Call, InsertSql } from './worker.ts';
 
 export type { Param } from './packed.ts';
 
@@ -33,23 +33,26 @@ export async function connect(path: string, mode: Mode, busyTimeout: number): Pr
   }
   let inserts = 0;
   let closed: Promise<void> | null = null;
+  /** Once it is closed, its thread may be another connection's: a late statement must not reach that one's database. */
+  const call = (what: Call, transfer?: ArrayBuffer[]): Promise<unknown> =>
+    closed === null ? thread.call(what, transfer) : Promise.reject(new Error('the connection is closed'));
   const connection: Connection = {
-    all: async <T>(sql: string, params: readonly Param[] = []) =>
-      (await thread.call({ do: 'all', sql, params })) as T[],
-    run: async (sql, params = []) => (await thread.call({ do: 'run', sql, params })) as number,
+    all: async <T>(sql: string, params: readonly Param[] = []) => (await call({ do: 'all', sql, params })) as T[],
+    run: async (sql, params = []) => (await call({ do: 'run', sql, params })) as number,
     async insert(sql, pieces) {
       const part = inserts++;
       const writing: Promise<unknown>[] = [];
       try {
-        for (const piece of pieces) writing.push(thread.call({ do: 'insert', sql, piece, part }, [piece.sizes.buffer]));
+        for (const piece of pieces) writing.push(call({ do: 'insert', sql, piece, part }, [piece.sizes.buffer]));
       } finally {
         await Promise.allSettled(writing);
       }
       await Promise.all(writing); // the first failure is the one that counts
     },
-    exec: async (sql) => void (await thread.call({ do: 'exec', sql })),
+    exec: async (sql) => void (await call({ do: 'exec', sql })),
     close() {
-      closed ??= thread.call({ do: 'close' }).then(() => undefined);
+      if (closed !== null) return closed; // its thread is freed once, or two connections would share it
+      closed = thread.call({ do: 'close' }).then(() => undefined);
       closed.then(thread.free, thread.free);
       return closed;
     },

@@ -69,9 +69,9 @@ function start(): StartedThread {
   const thread: StartedThread = {
     call(what, transfer = []) {
       if (ended !== null) return Promise.reject(ended);
-      if (waiting.size === 0) worker.ref();
       const call = calls++;
       worker.postMessage({ call, what } satisfies CallMessage, transfer);
+      if (waiting.size === 0) worker.ref();
       return new Promise((resolve, reject) => waiting.set(call, { resolve, reject }));
     },
     free() {
