@@ -12,11 +12,14 @@ export interface Pattern {
 
 const MOST_DIGITS = 19; // of a card
 
+const WORD = '[\\p{L}\\p{N}._%+-]+';
+const ADDRESS = `${WORD}@[\\p{L}\\p{N}-]+(?:\\.[\\p{L}\\p{N}-]+)*\\.[A-Za-z]{2,}`;
+
 const NAMED: Readonly<Record<string, Pattern>> = {
-  // From the beginning of a word, or behind another address: begun at each letter, a word of 50 KB would take half a minute.
+  // From the beginning of a word, and one behind the other: begun at each letter, a word of 1 MB took half a second.
   email: {
-    regex:
-      /(?:(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]+|[\p{L}\p{N}._%+-]{1,64})@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.[A-Za-z]{2,}/gu,
+    regex: new RegExp(`(?<!${WORD.slice(0, -1)})(?:${ADDRESS})+`, 'gu'),
+    within: (text) => text.match(new RegExp(ADDRESS, 'gu')) ?? [],
   },
   card: { regex: /\d(?:[ -]?\d){12,}/g, within: cardsIn },
   iban: { regex: /\b[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}\b/g },
