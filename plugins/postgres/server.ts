@@ -20,8 +20,6 @@ export interface ServerFacts {
   readonly encoding: string;
   /** How long a silent reader is tolerated, in ms; 0: for ever. */
   readonly senderTimeout: number;
-  /** `pg_current_snapshot()` as of now. */
-  readonly snapshot: string;
 }
 
 export async function serverFacts(sql: Client, replication: Client): Promise<ServerFacts> {
@@ -41,17 +39,16 @@ export async function sqlFacts(sql: Client): Promise<SqlFacts> {
   const [row] = await rowsOf(
     sql,
     `select current_setting('server_version_num'), current_setting('wal_level'), pg_is_in_recovery(),
-       current_setting('server_encoding'), current_database(), pg_current_snapshot(),
+       current_setting('server_encoding'), current_database(),
        (select setting from pg_settings where name = 'wal_sender_timeout')`,
   );
-  const [version, walLevel, standby, encoding, database, snapshot, timeout] = row!;
+  const [version, walLevel, standby, encoding, database, timeout] = row!;
   return {
     version: Number(version),
     walLevel: walLevel!,
     standby: standby === 't',
     encoding: encoding!,
     database: database!,
-    snapshot: snapshot!,
     senderTimeout: Number(timeout),
   };
 }

@@ -4,7 +4,7 @@
 import type { Client } from 'pg';
 import { type Context, sluiceError } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
-import { type Address, connect } from './connection.ts';
+import { type Address, connect, rowsOf } from './connection.ts';
 import { readLayout, readRelation } from './layout.ts';
 import { lsnOf, lsnText } from './lsn.ts';
 import { followPartitions, readPartitions } from './partitions.ts';
@@ -87,6 +87,7 @@ export async function start(
   if (missing.length > 0 && all.length === 0) throw noSuchTable(missing);
   const fit = all.filter(({ unfit }) => unfit === null);
   const partitions = await readPartitions(sql, all); // before the slot: what is attached after this is seen later
+  const unpublished = saved === null || !streams || context.tap ? [] : await unpublishedOf(sql, fit, names, facts);
   const published = streams ? await publish(sql, fit, config, context, names, facts, saved) : null;
   const isOurs = config.create && config.publication === undefined && !context.tap;
   if (published !== null && isOurs && wanted !== null) {
@@ -102,9 +103,16 @@ export async function start(
   for (const table of absent) park(progress, table, ABSENT);
   progress.parked = progress.parked.filter(({ table, reason }) => reason !== ABSENT || absent.includes(table));
   const current = saved === null && slot?.made === true;
-  await meetTables(sql, progress, all, absent, published, config, facts, current);
+  const anew = unpublished.filter((table) => saved?.tables[table] !== undefined);
+  if (anew.length > 0) {
+    const then = config.snapshot === 'never' ? 'what was done to them meanwhile does not come' : 'they are read whole';
+    context.log.warn({ tables: anew }, `the publication did not have ${anew.join(', ')} any more: ${then}`);
+  }
+  await meetTables(sql, progress, { all, absent, anew: new Set(anew), current }, published, config, facts);
   if (!context.tap) await followPartitions({ sql, progress, config, log: context.log }, all, partitions);
-  const visible = visibilityOf(facts.snapshot);
+  // after the publication: changes that transactions of before made to a table that was just published do not come
+  const [[snapshot] = []] = await rowsOf(sql, 'select pg_current_snapshot()');
+  const visible = visibilityOf(snapshot!);
   return {
     facts,
     progress,
@@ -112,10 +120,21 @@ export async function start(
     published,
     slot: slot?.name ?? names.slot,
     snapshot: slot?.snapshot ?? null,
-    // What was streamed before a restart may not be visible yet; and changes of a table that was just published may not come.
+    // What was streamed before a restart may not be visible yet.
     suspects: new Set([...visible.running].filter((xid) => !sees(visible, xid))),
     xid: visible.xmax,
   };
+}
+
+/** What is not in the publication (any more) although reading goes on: what was done to it meanwhile does not come. */
+async function unpublishedOf(
+  sql: Client,
+  tables: readonly Table[],
+  { publication: name }: Names,
+  { version }: ServerFacts,
+): Promise<readonly string[]> {
+  const published = await readPublication(sql, { name, version });
+  return tables.map(({ table }) => table).filter((table) => published?.tables.has(table) !== true);
 }
 
 async function publish(
@@ -183,19 +202,24 @@ async function openSlot(
   return { name, ...made, made: true };
 }
 
-/**
- * Tables that are new are read whole; those that are named no more are forgotten. `current`: the log to be read begins now, so the
- * columns are those that the catalog has; else the first change will tell.
- */
+interface Met {
+  readonly all: readonly Table[];
+  /** Named, and not there. */
+  readonly absent: readonly string[];
+  /** To be read whole although they are known. */
+  readonly anew: ReadonlySet<string>;
+  /** The log to be read begins now, so the columns are those that the catalog has; else the first change will tell. */
+  readonly current: boolean;
+}
+
+/** Tables that are new are read whole; those that are named no more are forgotten. */
 async function meetTables(
   sql: Client,
   progress: Progress,
-  all: readonly Table[],
-  absent: readonly string[],
+  { all, absent, anew, current }: Met,
   published: Published | null,
   config: SourceSettings,
   facts: ServerFacts,
-  current: boolean,
 ): Promise<void> {
   const parked = new Set(progress.parked.map(({ table }) => table));
   const known = new Set(all.map(({ table }) => table));
@@ -204,7 +228,7 @@ async function meetTables(
   for (const { table, oid } of all) {
     if (parked.has(table)) continue;
     const before = progress.tables[table];
-    if (before?.startsWith(`${oid}:`)) {
+    if (before?.startsWith(`${oid}:`) && !anew.has(table)) {
       tables[table] = before;
       continue;
     }
