@@ -3,12 +3,15 @@
 // That a proof is made, remembered, void and told is tested where nobody puts one: sandbox/assure.test.ts, test/sandbox/verbs.test.ts
 // and test/examples.test.ts.
 
+import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { proveSandbox, readProof } from '../sandbox/index.ts';
 
-const KNOWN = join(tmpdir(), `sluice-sandbox-${process.getuid?.() ?? 'known'}.json`);
+/** Of this Node: another checkout may have one of its own, and run its tests at the same time. */
+const NODE = createHash('sha256').update(process.execPath).digest('hex').slice(0, 8);
+const KNOWN = join(tmpdir(), `sluice-sandbox-${process.getuid?.() ?? 'known'}-${NODE}.json`);
 
 /** Vitest's global setup: makes the proof where there is none that says that all holds. One of another Node is none. */
 export async function setup(): Promise<void> {

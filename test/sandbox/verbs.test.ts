@@ -33,7 +33,7 @@ const shownOf = (stdout: string): SandboxShown | null =>
 
 test('check proves the sandbox, and status shows what it found', async () => {
   await using p = await pipeline(withCode, input);
-  rmSync(p.path('.sluice/state.db.sandbox.json')); // what all tests know already
+  rmSync(p.path('.sluice/state.db.sandbox.json'), { force: true }); // what all tests may know already
   expect(shownOf((await p.sluice(['status', 'sluice.json', '--json'])).stdout)).toBeNull();
 
   const checked = await p.sluice(['check', 'sluice.json', '--json']);
