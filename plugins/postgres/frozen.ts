@@ -20,17 +20,21 @@ export interface Frozen extends AsyncDisposable {
 }
 
 const PATIENCE_MS = 2_000;
+/** What the server has none left of: the stream has its own, and goes on meanwhile. */
+const LACKS: Readonly<Record<string, string>> = {
+  '53300': 'a free connection for replication (max_wal_senders, max_connections)',
+  '53400': 'a free replication slot (max_replication_slots)',
+};
 let made = 0;
 
 /** Asks `sql` who is in the way. A text: what it would have to wait for. */
 export async function freeze(sql: Client, address: Address, stream: string): Promise<Frozen | string> {
-  const replication = await connect(address, { name: `sluice ${stream}`, replication: true });
+  let replication: Client | null = null;
   try {
+    const own = await connect(address, { name: `sluice ${stream}`, replication: true });
+    replication = own;
     const name = `sluice_now_${process.pid}_${Date.now().toString(36)}_${made++}`;
-    const making = rowsOfCommand(
-      replication,
-      `CREATE_REPLICATION_SLOT "${name}" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`,
-    );
+    const making = rowsOfCommand(own, `CREATE_REPLICATION_SLOT "${name}" TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`);
     making.catch(() => undefined); // told below, or cancelled
     const timer = new AbortController();
     const rows = await Promise.race([making, pause(PATIENCE_MS, timer.signal).then(() => null)]);
@@ -40,18 +44,19 @@ export async function freeze(sql: Client, address: Address, stream: string): Pro
       return {
         snapshot: row!['snapshot_name']!,
         at: lsnOf(row!['consistent_point']!),
-        [Symbol.asyncDispose]: () => close(replication),
+        [Symbol.asyncDispose]: () => close(own),
       };
     }
-    const pid = processOf(replication);
+    const pid = processOf(own);
     const who = await blockersOf(sql, pid);
     // a session that waits does not notice that its client is gone
     await rowsOf(sql, 'select pg_cancel_backend($1)', [pid]);
-    await close(replication);
+    await close(own);
     return who;
   } catch (thrown) {
-    await close(replication);
-    if (codeOf(thrown) === '53400') return 'a free replication slot (max_replication_slots)';
-    throw thrown;
+    if (replication !== null) await close(replication);
+    const lacks = LACKS[codeOf(thrown)];
+    if (lacks === undefined) throw thrown;
+    return lacks;
   }
 }

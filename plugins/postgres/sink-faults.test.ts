@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { emptyLedger } from '../../core/checkpoint.ts';
 import { type PostgresServer, postgresVersions, startPostgres } from '../../test/services/postgres.ts';
 import { checkSink } from './sink-check.ts';
-import { batch, columns, never, sinkBench, statuses } from './sink-fixture.ts';
+import { batch, never, sinkBench, statuses } from './sink-fixture.ts';
 
 describe.each(postgresVersions())('the sink on PostgreSQL %i', (version) => {
   let server: PostgresServer;

@@ -1,6 +1,11 @@
 // Which tables are read, and how: parked with a reason, made anew, new, taken out of the publication, without a key, not there.
 
+import type { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { addressOf } from '../../plugins/postgres/address.ts';
+import type { SourceSettings } from '../../plugins/postgres/config.ts';
+import { close, connect } from '../../plugins/postgres/connection.ts';
+import { codeOf } from '../../plugins/postgres/source-faults.ts';
 import { until } from '../cli.ts';
 import { type PostgresDatabase, type PostgresServer, postgresVersions, startPostgres } from '../services/postgres.ts';
 import { count, type Read, readUntil, type SourceBench, settled, sourceBench, startReading } from './source-bench.ts';
@@ -233,6 +238,23 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     ).toHaveLength(1);
   }, 90_000);
 
+  test('a table without a key waits for a connection that its slot needs, and the stream goes on', async () => {
+    await db.query(`create table o (id int primary key); create table k (v int); alter table k replica identity full`);
+    const source = at.source({ heartbeat: '100ms' });
+    await using reading = startReading(source);
+    await reading.until(settled);
+    await db.query('insert into k values (7)');
+    await reading.until(count(1));
+    await using taken = await allConnectionsForReplication(db);
+    await source.control!({ number: 1, type: 'snapshot', table: 'k' });
+    const rows = reading.until(count(3));
+    await until('it says what it waits for', () => at.logged.some((line) => line.includes('max_wal_senders')), 40_000);
+    await db.query('insert into o values (2)');
+    await until('the stream goes on', () => reading.read.lines.includes('c public.o {"id":2} {"id":2}'));
+    await taken[Symbol.asyncDispose]();
+    expect((await rows).lines.slice(1).toSorted()).toEqual(['c public.o {"id":2} {"id":2}', 'r public.k null {"v":7}']);
+  }, 60_000);
+
   test('a table that is named and not there is parked alone, and read whole once it is made', async () => {
     await db.query(
       'create table o (id int primary key); insert into o values (1); create table p (id int primary key)',
@@ -301,3 +323,22 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await Promise.all([holder.end(), writer.end()]);
   }, 30_000);
 });
+
+/** Takes what the server has of them, until it refuses one more. */
+async function allConnectionsForReplication(db: PostgresDatabase): Promise<AsyncDisposable> {
+  const address = addressOf({ connection_string: db.url } as SourceSettings, null);
+  const taken: Client[] = [];
+  for (;;) {
+    const one = await connect(address, { name: 'another reader', replication: true }).catch((thrown: unknown) => {
+      expect(codeOf(thrown)).toBe('53300');
+      return null;
+    });
+    if (one === null) break;
+    taken.push(one);
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(taken.splice(0).map((client) => close(client)));
+    },
+  };
+}
