@@ -1,12 +1,12 @@
 // Files that the manifest names, read and written for the page. Paths come from the manifest alone, never from a request.
-// Guarantees: a file is written whole or not at all; what somebody else wrote since it was read is not written over. Whoever
+// Guarantees: a file is written whole or not at all, and never one that is read-only; what somebody else wrote since it was read is not written over. Whoever
 // reads and then writes does so within the workbench's `writes`, or two requests could both find what they expect.
 // What remains: a program that puts another file in place between our last look and our own, two system calls apart, loses it;
 // no system call of Node's compares and replaces in one. One that writes into the file at that moment keeps what it wrote.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
-import { chmod, readFile, realpath, stat, unlink, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, readFile, realpath, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sluiceError } from 'sluice/sdk';
 
@@ -75,6 +75,7 @@ async function stage(draft: Draft): Promise<Staged> {
   let next: string | undefined;
   try {
     const file = before === null ? path : await realpath(path);
+    if (before !== null) await mayWrite(file);
     next = join(dirname(file), `.${randomBytes(6).toString('hex')}.sluice-new`);
     await writeFile(next, after, { flag: 'wx' });
     if (before !== null) await chmod(next, (await stat(file)).mode);
@@ -83,6 +84,12 @@ async function stage(draft: Draft): Promise<Staged> {
     if (next !== undefined) await unlink(next).catch(() => undefined);
     throw notWritten(path, error);
   }
+}
+
+// Another file in its place needs rights in the folder alone; who took them from the file meant it. The root user has them all.
+async function mayWrite(file: string): Promise<void> {
+  await access(file, constants.W_OK);
+  if (((await stat(file)).mode & 0o222) === 0) throw Object.assign(new Error('read-only'), { code: 'EACCES' });
 }
 
 /** In one go, so that as little as possible can happen in between. @throws ChangedOnDisk, SluiceError E_MANIFEST_FILE */

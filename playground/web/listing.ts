@@ -7,7 +7,7 @@ import { type Desk, LISTED } from './desk.ts';
 import { serverPart } from './filter.ts';
 import { itemOf } from './items.ts';
 import type { Running } from './running.ts';
-import { type State, stepOf } from './state.ts';
+import { manifestErrors, type State, stepOf } from './state.ts';
 
 const AGAIN = 1000;
 const PAUSE = 200;
@@ -74,6 +74,7 @@ export function createListing(desk: Desk, running: Running) {
   async function onFiles(data: Extract<Change, { name: 'files' }>['data']): Promise<void> {
     const { session } = store.get();
     if (!data.valid) say('The manifest on disk has errors. What was open before is still open.', true);
+    else if (manifestErrors(session).length > 0) say('The manifest on disk is valid again.');
     const known = session?.transformations.every((one) => data.transforms[one.id] === one.hash) ?? false;
     if (session?.manifest.hash === data.manifest && known) return;
     store.send({ type: 'session', session: await api.call('session') });

@@ -182,6 +182,11 @@ export function itemsOf(state: Pick<State, 'pasted' | 'listed'>): readonly Item[
   return state.pasted.length === 0 ? state.listed : [...state.pasted, ...state.listed];
 }
 
+/** Why the manifest on disk is not the one that is open; empty: it is. */
+export function manifestErrors(session: Session | null): Session['manifest']['findings'] {
+  return session?.manifest.findings.filter(({ severity }) => severity === 'error') ?? [];
+}
+
 export function stepOf(state: Pick<State, 'chain' | 'at'>): Step | null {
   return state.chain[state.at] ?? null;
 }

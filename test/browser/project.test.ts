@@ -8,7 +8,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sluice } from '../cli.ts';
 import { type Browser, chromiumPath, openBrowser, openPage, startPlayground } from './chromium.ts';
-import { choose, code, output, row, until, untilNotice, untilSums, write } from './parts.ts';
+import { choose, code, output, problems, row, until, untilNotice, untilSums, write } from './parts.ts';
 
 const MANIFEST = `# Orders, summed.
 version: 1
@@ -190,6 +190,20 @@ describe.skipIf(chromiumPath === null)('a project', { timeout: 120_000 }, () => 
       await until('the draft is in the file', async () => read('totals.js').includes('mine'));
       await dialog.waitFor({ state: 'detached' });
       await page.getByText('✓ saved').waitFor();
+    });
+  });
+
+  test('a manifest that is broken on disk is a problem with its place, until it is mended', async () => {
+    await project(async ({ page, folder, read }) => {
+      const whole = read('sluice.yaml');
+      writeFileSync(join(folder, 'sluice.yaml'), `${whole}nonsense: 1\n`);
+      await untilNotice(page, /on disk has errors. What was open before is still open/);
+      const place = `sluice.yaml:${whole.split('\n').length}:1`;
+      await until('its place is told', async () => (await problems(page)).includes(place));
+      expect(await problems(page)).toContain('`nonsense` is no key of the manifest');
+      writeFileSync(join(folder, 'sluice.yaml'), whole);
+      await untilNotice(page, /on disk is valid again/);
+      await until('it is told no more', async () => !(await problems(page)).includes(place));
     });
   });
 

@@ -1,6 +1,6 @@
 // What the playground writes: tests, code, manifests, and dead letters to their sinks. What it wrote is run in a shell.
 
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ChangedOnDisk, replaceTexts } from '../../playground/server/files.ts';
@@ -118,6 +118,19 @@ describe('files', { timeout: 180_000 }, () => {
     const broken = { params: { transform: 'shout' }, body: { source: '$', base: inline.disk!.hash } };
     expect((await p.refused('saveTransform', broken)).error.fix).toContain('mend the manifest');
     expect(p.read('sluice.yaml')).toContain('$length');
+  });
+
+  test('a file that is read-only stays as it is', async () => {
+    const p = await shop();
+    const [mask] = (await p.ask('session')).transformations;
+    chmodSync(join(p.folder, 'mask.js'), 0o444);
+    const told = await p.refused('saveTransform', {
+      params: { transform: 'mask' },
+      body: { source: 'export default () => null;', base: mask!.hash },
+    });
+    expect(told.error).toMatchObject({ code: 'E_MANIFEST_FILE', message: 'the file cannot be written (EACCES)' });
+    expect(p.read('mask.js')).toBe(SHOP['mask.js']);
+    expect(readdirSync(p.folder).filter((name) => name.endsWith('.sluice-new'))).toEqual([]);
   });
 
   test('of changes that are saved at once from one state, one is written and the others are told', async () => {

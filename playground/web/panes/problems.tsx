@@ -1,12 +1,13 @@
 // What is wrong, with its place and a way there; beside it what the code logged, and whether another version makes the same.
 
+import type { PlaygroundError } from '../../server/api.ts';
 import { Choice } from '../choice.tsx';
 import { wishFocus } from '../commands.ts';
 import { consoleOf, type Problem, placeText, problemsOf } from '../fates.ts';
 import type { Frame } from '../frame.ts';
 import { nameOf } from '../items.ts';
 import { shownKey } from '../keys.ts';
-import { itemsOf, stepOf } from '../state.ts';
+import { itemsOf, manifestErrors, stepOf } from '../state.ts';
 import { ComparisonBar } from './comparison.tsx';
 
 const MOST = 300;
@@ -14,6 +15,8 @@ const MOST = 300;
 export function ProblemsPane({ frame }: { readonly frame: Frame }) {
   const { state, send } = frame;
   const problems = problemsOf(state.run);
+  const errors = manifestErrors(state.session);
+  const count = errors.length + problems.length;
   const step = stepOf(state);
   const lines = consoleOf(state, MOST);
   return (
@@ -26,7 +29,7 @@ export function ProblemsPane({ frame }: { readonly frame: Frame }) {
           options={[
             {
               value: 'problems',
-              title: <Counted title="Problems" count={String(problems.length)} bad={problems.length > 0} />,
+              title: <Counted title="Problems" count={String(count)} bad={count > 0} />,
             },
             {
               value: 'console',
@@ -65,10 +68,16 @@ export function ProblemsPane({ frame }: { readonly frame: Frame }) {
             ) : null}
           </ol>
         )
-      ) : problems.length === 0 ? (
+      ) : count === 0 ? (
         <p class="nothing">No problems.</p>
       ) : (
         <ol class="lines">
+          {errors.map((error, i) => (
+            <li key={`manifest${i}`} class="problem">
+              <Said error={error} />
+              {error.fix === undefined ? null : <p class="quiet">{error.fix}.</p>}
+            </li>
+          ))}
           {problems.map((problem, i) => (
             <ProblemLine
               key={`${problem.error.code}${placeText(problem.error)}${i}`}
@@ -88,6 +97,17 @@ function Counted({ title, count, bad }: { readonly title: string; readonly count
     <>
       {title} <span class={bad ? 'count bad' : 'count'}>{count}</span>
     </>
+  );
+}
+
+function Said({ error }: { readonly error: PlaygroundError }) {
+  return (
+    <p>
+      <span class="glyph fate-failed" aria-hidden="true">
+        ✗
+      </span>{' '}
+      <b>{error.code}</b> <span class="place">{placeText(error)}</span> <span class="said">{error.message}</span>
+    </p>
   );
 }
 
@@ -115,12 +135,7 @@ function ProblemLine({
   };
   return (
     <li class={state.problemAt === index ? 'problem now' : 'problem'}>
-      <p>
-        <span class="glyph fate-failed" aria-hidden="true">
-          ✗
-        </span>{' '}
-        <b>{error.code}</b> <span class="place">{placeText(error)}</span> <span class="said">{error.message}</span>
-      </p>
+      <Said error={error} />
       <p class="quiet">
         {error.fix === undefined ? '' : `${error.fix}. `}
         {item === undefined
