@@ -56,6 +56,9 @@ export async function refreshTables(scope: RefreshScope): Promise<boolean> {
     }
   }
   const kept = now.filter((table) => !lost.includes(table));
+  // what may be read at once goes by the size of now
+  for (const table of kept)
+    if (started.tables.get(table.table)?.oid === table.oid) started.tables.set(table.table, table);
   const { log } = context;
   const found = await followPartitions({ sql, progress, config, log }, kept, await readPartitions(sql, kept));
   return found || lost.length > 0;

@@ -144,6 +144,16 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(at.logged.join('\n')).toMatch(/partition public\.o1 was truncated.*sluice snapshot --table public\.o/);
   });
 
+  test('with `snapshot: never` it is said too, and nothing is read', async () => {
+    const first = await readUntil(at.source({ tables: ['o'] }), null, settled);
+    await db.query(`truncate o1; insert into o values (151, 'x')`);
+    const never = at.source({ tables: ['o'], snapshot: 'never' });
+    const second = await readUntil(never, first.position, ({ lines }) => lines.length >= 1);
+    expect(second.lines).toEqual(['c public.o {"id":151} {"id":151,"n":"x"}']);
+    expect(second.position!.todo).toBeUndefined();
+    expect(at.logged.join('\n')).toMatch(/partition public\.o1 was truncated.*sluice snapshot --table public\.o/);
+  });
+
   test('a publication that gives partitions under their own names is refused, with the statement that mends it', async () => {
     await db.query(`create publication sluice_${db.name} for table o`);
     const refused = await readUntil(at.source({ tables: ['o'] }), null, settled).then(

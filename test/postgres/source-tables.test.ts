@@ -255,6 +255,22 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect((await rows).lines.slice(1).toSorted()).toEqual(['c public.o {"id":2} {"id":2}', 'r public.k null {"v":7}']);
   }, 60_000);
 
+  test('a table without a key that has grown too large while the stream ran is not read at once', async () => {
+    await db.query(
+      `create table k (v int, t text); alter table k alter t set storage plain; alter table k replica identity full`,
+    );
+    const source = at.source({ heartbeat: '100ms' });
+    await using reading = startReading(source);
+    await reading.until(settled);
+    await db.query(`insert into k select i, repeat('x', 7000) from generate_series(1, 2400) i`);
+    await db.query('create table l (id int primary key); insert into l values (1)');
+    await reading.until(({ lines }) => lines.includes('r public.l {"id":1} {"id":1}')); // it has looked at the tables since
+    await expect(source.control!({ number: 1, type: 'snapshot', table: 'k' })).rejects.toMatchObject({
+      code: 'E_REQUEST_FAILED',
+      message: expect.stringContaining('too many'),
+    });
+  });
+
   test('a table that is named and not there is parked alone, and read whole once it is made', async () => {
     await db.query(
       'create table o (id int primary key); insert into o values (1); create table p (id int primary key)',
