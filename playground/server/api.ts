@@ -117,7 +117,14 @@ export const endpoints = {
       },
       ['stream'],
     ),
-    response: object({ events: { type: 'array', items: event }, total: { type: 'integer' } }, ['events', 'total']),
+    response: object(
+      {
+        events: { type: 'array', items: event },
+        total: { type: 'integer', description: 'how many fit, of those that were looked at' },
+        more: { type: 'boolean', description: 'older ones are stored, which were not looked at' },
+      },
+      ['events', 'total', 'more'],
+    ),
   },
   pin: {
     method: 'POST',

@@ -34,11 +34,17 @@ interface Known {
   readonly typed: boolean;
 }
 
+/** What is looked at. `more`: older ones are stored. */
+interface Listed {
+  readonly all: readonly Known[];
+  readonly more: boolean;
+}
+
 export interface EventBook {
   list(
     stream: StreamConfig,
     query: { readonly from: 'captures' | 'dead_letters'; readonly q?: string; readonly limit: number },
-  ): Promise<{ readonly events: readonly PlaygroundEvent[]; readonly total: number }>;
+  ): Promise<{ readonly events: readonly PlaygroundEvent[]; readonly total: number; readonly more: boolean }>;
   count(stream: StreamConfig): Promise<number>;
   addLive(capture: Capture): void;
   /** The event of a letter, as it is run; null where its source could not read it. */
@@ -73,23 +79,31 @@ export function openEventBook(store: StateStore, streams: () => readonly StreamC
   };
   const shown = ({ event }: Known): PlaygroundEvent => ({ ...event, pinned: pinned.has(event.ref) });
 
-  async function captured(stream: StreamConfig): Promise<Known[]> {
-    const stored = await store.captures(stream.id, MOST_LISTED);
-    const all = [...(live.get(stream.id) ?? []), ...stored.flatMap((one) => knownOf(one, 'capture') ?? [])];
-    return unique(all);
+  async function captured(stream: StreamConfig): Promise<Listed> {
+    const stored = await store.captures(stream.id, MOST_LISTED + 1);
+    const all = [
+      ...(live.get(stream.id) ?? []),
+      ...stored.slice(0, MOST_LISTED).flatMap((one) => knownOf(one, 'capture') ?? []),
+    ];
+    return { all: unique(all), more: stored.length > MOST_LISTED };
   }
 
-  async function letters(stream: StreamConfig): Promise<Known[]> {
+  async function letters(stream: StreamConfig): Promise<Listed> {
     const redaction = redactionFor(stream, store);
-    const found = await store.listDeadLetters({ stream: stream.id, status: 'pending', limit: MOST_LISTED });
-    return unique(found.flatMap((letter) => knownLetter(letter, redactedLetter(letter, redaction)) ?? []));
+    const found = await store.listDeadLetters({ stream: stream.id, status: 'pending', limit: MOST_LISTED + 1 });
+    const all = found
+      .slice(0, MOST_LISTED)
+      .flatMap((letter) => knownLetter(letter, redactedLetter(letter, redaction)) ?? []);
+    return { all: unique(all), more: found.length > MOST_LISTED };
   }
 
   async function find(ref: string): Promise<Known> {
     const here = pinned.get(ref) ?? known.get(ref);
     if (here !== undefined) return here;
     for (const stream of streams()) {
-      const found = [...(await captured(stream)), ...(await letters(stream))].find(({ event }) => event.ref === ref);
+      const found = [...(await captured(stream)).all, ...(await letters(stream)).all].find(
+        ({ event }) => event.ref === ref,
+      );
       if (found !== undefined) return remember(found);
     }
     throw sluiceError('E_PLAYGROUND_NOT_FOUND', {
@@ -101,14 +115,14 @@ export function openEventBook(store: StateStore, streams: () => readonly StreamC
   return {
     async list(stream, { from, q = '', limit }) {
       const fits = filterOf(q);
-      const all = from === 'captures' ? await captured(stream) : await letters(stream);
+      const { all, more } = from === 'captures' ? await captured(stream) : await letters(stream);
       const own = [...pinned.values()].filter(({ event }) => event.stream === stream.id);
       const listed = unique(from === 'captures' ? [...own, ...all] : all);
       const found = listed.filter(({ event }) => fits(event));
-      return { events: found.slice(0, limit).map((one) => shown(remember(one))), total: found.length };
+      return { events: found.slice(0, limit).map((one) => shown(remember(one))), total: found.length, more };
     },
     async count(stream) {
-      return (await captured(stream)).length;
+      return (await captured(stream)).all.length;
     },
     addLive(capture) {
       const one = knownOf(capture, 'live');

@@ -25,7 +25,7 @@ export function createListing(desk: Desk, running: Running) {
     const query = { stream, from: origin, limit: LISTED, ...(asked === '' ? {} : { q: asked }) };
     const answer = await api.call('events', { query });
     if (store.get().stream !== stream || store.get().origin !== origin) return;
-    store.send({ type: 'listed', items: answer.events.map(itemOf), total: answer.total, asked });
+    store.send({ type: 'listed', items: answer.events.map(itemOf), total: answer.total, more: answer.more, asked });
     if (origin === 'dead_letters') await listLetters();
   }
 

@@ -1,9 +1,19 @@
 // The rules of the page's state: drafts, steps, selection, results, and what a change on disk does to them.
 
 import { expect, test } from 'vitest';
-import type { RunResult } from '../server/api.ts';
+import type { PlaygroundLetter, RunResult } from '../server/api.ts';
 import { type Action, reduce } from './reduce.ts';
-import { EDGES, type Item, initial, itemsOf, type Session, type State, stepOf } from './state.ts';
+import {
+  EDGES,
+  eventlessLetters,
+  type Item,
+  initial,
+  itemsOf,
+  type Origin,
+  type Session,
+  type State,
+  stepOf,
+} from './state.ts';
 import { draftSteps, isDirty, needsManifest, sourceOf } from './steps.ts';
 
 const limits = { timeout: 50, memory: 1, output: 1, fan_out: 1, logs: 1, load: 1, input: 1, depth: 1, deaths: 1 };
@@ -228,4 +238,18 @@ test('a replay that is shown goes with its letter, and with an edit', () => {
 test('an edge between panes stays within its bounds', () => {
   expect(after({ type: 'edge', edge: 'left', at: 99 }).edges.left).toBe(EDGES.left.most);
   expect(after({ type: 'edge', edge: 'top', at: -5 }).edges).toEqual({ left: EDGES.left.start, top: EDGES.top.least });
+});
+
+test('of the dead letters of a stream, those are counted that hold no event', () => {
+  const letter = (id: number, stream: string, kind: 'source' | 'sink', event: string) =>
+    ({ id, stream, status: 'pending', place: { kind, id: stream }, event }) as PlaygroundLetter;
+  const letters = [
+    letter(1, 'shop', 'source', 'no json'),
+    letter(2, 'shop', 'source', '{"id":"1","op":"c","source":{}}'), // its number would be rounded
+    letter(3, 'shop', 'sink', '{"id":"1","op":"c","source":{}}'),
+    letter(4, 'other', 'source', 'no json'),
+  ];
+  const on = (origin: Origin) =>
+    eventlessLetters({ ...initial, stream: 'shop', origin, letters: after({ type: 'letters', letters }).letters });
+  expect([on('dead_letters'), on('captures')]).toEqual([1, 0]);
 });

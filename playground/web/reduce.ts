@@ -42,7 +42,13 @@ export type Action =
   | { readonly type: 'session'; readonly session: Session }
   | { readonly type: 'stream'; readonly stream: string; readonly drafts: Readonly<Record<string, KeptStep>> }
   | { readonly type: 'origin'; readonly origin: Origin }
-  | { readonly type: 'listed'; readonly items: readonly Item[]; readonly total: number; readonly asked?: string }
+  | {
+      readonly type: 'listed';
+      readonly items: readonly Item[];
+      readonly total: number;
+      readonly more?: boolean;
+      readonly asked?: string;
+    }
   | { readonly type: 'pasted'; readonly items: readonly Item[] }
   | { readonly type: 'pinned'; readonly ref: string; readonly pinned: boolean }
   | { readonly type: 'filter'; readonly filter: string }
@@ -110,6 +116,7 @@ export function reduce(state: State, action: Action): State {
         at: 0,
         listed: [],
         total: 0,
+        more: false,
         asked: '',
         pasted: [],
         selected: null,
@@ -123,13 +130,16 @@ export function reduce(state: State, action: Action): State {
         origin: action.origin,
         listed: [],
         total: 0,
+        more: false,
         asked: '',
         selected: null,
         run: noRun,
         replay: null,
       };
-    case 'listed':
-      return selecting(rerun({ ...state, listed: action.items, total: action.total, asked: action.asked ?? '' }));
+    case 'listed': {
+      const { items: listed, total, more = false, asked = '' } = action;
+      return selecting(rerun({ ...state, listed, total, more, asked }));
+    }
     case 'pasted':
       return selecting(
         rerun({

@@ -100,6 +100,8 @@ export interface State {
   readonly listed: readonly Item[];
   readonly pasted: readonly Item[];
   readonly total: number;
+  /** Older ones are stored, which the server did not look at. */
+  readonly more: boolean;
   readonly filter: string;
   /** What the listed events were filtered by, where the server has more than it lists. */
   readonly asked: string;
@@ -152,6 +154,7 @@ export const initial: State = {
   listed: [],
   pasted: [],
   total: 0,
+  more: false,
   filter: '',
   asked: '',
   selected: null,
@@ -185,6 +188,21 @@ export function itemsOf(state: Pick<State, 'pasted' | 'listed'>): readonly Item[
 /** Why the manifest on disk is not the one that is open; empty: it is. */
 export function manifestErrors(session: Session | null): Session['manifest']['findings'] {
   return session?.manifest.findings.filter(({ severity }) => severity === 'error') ?? [];
+}
+
+/** How many pending dead letters hold what their source could not read, and so no event to list. */
+export function eventlessLetters({ letters, stream, origin }: Pick<State, 'letters' | 'stream' | 'origin'>): number {
+  if (origin !== 'dead_letters') return 0;
+  const pending = [...letters.values()].filter((one) => one.stream === stream && one.status === 'pending');
+  return pending.filter(({ place, event }) => place.kind === 'source' && !isEnvelope(event)).length;
+}
+
+function isEnvelope(text: string): boolean {
+  try {
+    return Object.hasOwn(JSON.parse(text) as object, 'source');
+  } catch {
+    return false;
+  }
 }
 
 export function stepOf(state: Pick<State, 'chain' | 'at'>): Step | null {

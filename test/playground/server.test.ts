@@ -54,6 +54,22 @@ describe('the session', () => {
     expect(texts[1]).toContain('***');
   });
 
+  test('says when older events are stored than it looks at', async () => {
+    const p = await shop();
+    const [one] = await captured(p);
+    expect((await p.ask('events', { query: { stream: 'shop' } })).more).toBe(false);
+    const stored = Array.from({ length: 1001 }, (_, i) => ({
+      stream: 'shop',
+      event_id: `e${i}`,
+      event: one!.text.replace(one!.id, `e${i}`),
+      captured_at: new Date(i).toISOString(),
+      details: { columns: [], typed: true, transforms: [] },
+    }));
+    await p.store.addCaptures(stored, { max_events: 5000, max_bytes: 2 ** 30, since: '' });
+    const { total, more } = await p.ask('events', { query: { stream: 'shop', q: 'id:nobody' } });
+    expect([total, more]).toEqual([0, true]);
+  });
+
   test('nor does code show one that is among its constants, in whatever guise', async () => {
     const secret = 'correct-horse-battery';
     process.env['PLAYGROUND_TEST_KEY'] = secret;

@@ -6,7 +6,7 @@ import { FOCUS, type FocusWish } from '../commands.ts';
 import { sums } from '../fates.ts';
 import { fittingItems } from '../filter.ts';
 import type { Frame } from '../frame.ts';
-import { itemsOf, type Origin } from '../state.ts';
+import { eventlessLetters, itemsOf, type Origin } from '../state.ts';
 import { EventList } from './event-list.tsx';
 
 export function EventsPane({ frame }: { readonly frame: Frame }) {
@@ -24,6 +24,7 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
   }, []);
   const stream = state.session?.streams.find((one) => one.id === state.stream);
   const running = state.capture?.state === 'running';
+  const eventless = eventlessLetters(state);
   return (
     <section class="pane events" aria-label="Events" data-pane="events">
       <div class="bar">
@@ -67,6 +68,8 @@ export function EventsPane({ frame }: { readonly frame: Frame }) {
         {items.length === all ? '' : `${items.length} of `}
         {all} event{all === 1 ? '' : 's'}
         {state.total > state.listed.length ? `, the newest of ${state.total}` : ''}
+        {state.more ? '; older ones are stored' : ''}
+        {eventless > 0 && items.length > 0 ? `; ${eventless} more could not be read` : ''}
         {state.run.results.size > 0 ? ` · ${sums(state.run)}` : ''}
       </p>
     </section>
@@ -79,8 +82,18 @@ function DeadLetters({ pending }: { readonly pending: number }) {
 
 function Nothing({ frame }: { readonly frame: Frame }) {
   const { state } = frame;
-  if (state.filter !== '' && itemsOf(state).length > 0) return <p class="nothing">No event fits the filter.</p>;
+  if (state.filter !== '' && (itemsOf(state).length > 0 || state.asked !== ''))
+    return <p class="nothing">No event fits the filter.</p>;
   if (state.session === null) return <p class="nothing">Opening…</p>;
+  const eventless = eventlessLetters(state);
+  if (eventless > 0) {
+    return (
+      <p class="nothing">
+        {eventless === 1 ? 'One dead letter holds' : `${eventless} dead letters hold`} what the source could not read,
+        so there is no event to try: <code>sluice dead-letters list</code>.
+      </p>
+    );
+  }
   if (state.origin === 'dead_letters') return <p class="nothing">This stream has no dead letters. Good.</p>;
   return (
     <p class="nothing">
