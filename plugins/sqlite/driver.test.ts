@@ -2,9 +2,10 @@
 
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { pause } from 'sluice/sdk';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inAChild } from '../in-a-child.ts';
-import type { Connection } from './driver.ts';
+import { type Connection, connect } from './driver.ts';
 import { type Bench, bench, dump } from './fixture.ts';
 import { newPacker, type Packed, type Param } from './packed.ts';
 
@@ -81,6 +82,35 @@ test('a connection that is closed, twice even, takes no more statements, and lat
   await expect(db.exec('CREATE TABLE late (v)')).rejects.toThrow('the connection is closed');
   await expect(insert([packed([[1, 'late']])])).rejects.toThrow('the connection is closed');
   expect(await one.all('SELECT name FROM sqlite_master')).toEqual([{ name: 'one' }]);
+});
+
+test('a lock is waited for as long as `busy_timeout` says, and taken when it is free', async () => {
+  const patient = await connect(at.path('data.db'), 'write', 600);
+  await db.exec('BEGIN IMMEDIATE');
+  const since = performance.now();
+  await expect(patient.exec('BEGIN IMMEDIATE')).rejects.toMatchObject({ errcode: 5 });
+  expect(performance.now() - since).toBeGreaterThan(590);
+  await patient.close();
+  const other = await connect(at.path('data.db'), 'write', 60_000);
+  const late = other.run('INSERT INTO o VALUES (1, NULL)');
+  await pause(400, new AbortController().signal); // longer than SQLite waits at once
+  await db.exec('ROLLBACK');
+  expect(await late).toBe(1);
+  await other.close();
+});
+
+test('a lock that is waited for does not hold up the end of the process', async () => {
+  await db.exec('BEGIN IMMEDIATE');
+  const driver = JSON.stringify(new URL('./driver.ts', import.meta.url).href);
+  const child = inAChild(
+    `const { connect } = await import(${driver});
+     const db = await connect(process.argv.at(-1), 'write', 3_600_000);
+     db.exec('BEGIN IMMEDIATE').catch(() => undefined);
+     setTimeout(() => process.exit(7), 300);`,
+    [at.path('data.db')],
+  );
+  const [code] = await once(child, 'close');
+  expect(code).toBe(7);
 });
 
 test('an open connection keeps no process alive, and the process says nothing', async () => {

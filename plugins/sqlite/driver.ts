@@ -15,7 +15,7 @@ export interface Connection {
   run(sql: string, params?: readonly Param[]): Promise<number>;
   /** Writes many rows, piece by piece: the next one is made while one is written. After a failure none of the rest is written. */
   insert(sql: InsertSql, pieces: Iterable<Packed>): Promise<void>;
-  /** Several statements, no parameters, no rows. */
+  /** Several statements, no parameters, no rows. All are run again where one waited for a lock in vain: only the first may need one. */
   exec(sql: string): Promise<void>;
   close(): Promise<void>;
 }

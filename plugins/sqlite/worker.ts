@@ -41,6 +41,9 @@ const MAX_CACHED = 64;
 /** Rows of one statement, so that few statements are prepared for whatever number of rows. Measured: more than 64 gain nothing. */
 const STEPS = [64, 8, 1];
 const MAX_VARIABLES = 32_766;
+/** SQLite waits for a lock for so long at once: a thread that waits within it cannot be ended, and the process ends with its threads. */
+const LOCK_WAIT_MS = 250;
+const BUSY = 5;
 
 // Absent where a test or a type check only loads the module.
 if (parentPort !== null) serve(parentPort);
@@ -78,7 +81,7 @@ function open(path: string, create: boolean, busyTimeout: number): Opened {
   const url = pathToFileURL(path);
   url.searchParams.set('mode', create ? 'rwc' : 'rw');
   const db = new DatabaseSync(url, {
-    timeout: busyTimeout,
+    timeout: Math.min(busyTimeout, LOCK_WAIT_MS),
     // as SQLite itself has them: triggers and views of the database may have been written for that
     enableForeignKeyConstraints: false,
     enableDoubleQuotedStringLiterals: true,
@@ -86,6 +89,22 @@ function open(path: string, create: boolean, busyTimeout: number): Opened {
   const cached = new Map<string, StatementSync>();
   /** The rest of an insert is not done after a failure: SQLite may have ended the transaction that it is of. */
   let failed = -1;
+
+  /** Runs one statement, which does nothing where it has to wait for a lock in vain: again, until `busyTimeout` is over. */
+  const patiently = <T>(statement: () => T): T => {
+    const end = performance.now() + busyTimeout;
+    for (;;) {
+      const since = performance.now();
+      try {
+        return statement();
+      } catch (thrown) {
+        const now = performance.now();
+        // where waiting is of no use (two that would wait for each other), SQLite fails at once
+        const waited = now - since > LOCK_WAIT_MS / 2;
+        if (((thrown as Failure).errcode ?? 0) !== BUSY || !waited || now >= end) throw thrown;
+      }
+    }
+  };
 
   const prepared = (sql: string): StatementSync => {
     const known = cached.get(sql);
@@ -108,7 +127,10 @@ function open(path: string, create: boolean, busyTimeout: number): Opened {
     for (const size of STEPS) {
       if (left < size || (size > 1 && size * width > MAX_VARIABLES)) continue;
       const statement = prepared(start + new Array(size).fill(row).join(',') + end);
-      for (; left >= size; left -= size) statement.run(...bound(next(size * width)));
+      for (; left >= size; left -= size) {
+        const values = bound(next(size * width));
+        patiently(() => statement.run(...values));
+      }
     }
   };
 
@@ -116,13 +138,15 @@ function open(path: string, create: boolean, busyTimeout: number): Opened {
     answer(what) {
       switch (what.do) {
         case 'exec':
-          return db.exec(what.sql);
-        case 'run':
-          return Number(prepared(what.sql).run(...bound([...what.params])).changes);
-        case 'all':
-          return prepared(what.sql)
-            .all(...bound([...what.params]))
-            .map(plainRow);
+          return patiently(() => db.exec(what.sql));
+        case 'run': {
+          const values = bound([...what.params]);
+          return Number(patiently(() => prepared(what.sql).run(...values)).changes);
+        }
+        case 'all': {
+          const values = bound([...what.params]);
+          return patiently(() => prepared(what.sql).all(...values)).map(plainRow);
+        }
         case 'insert':
           if (failed === what.part) throw new Error('an earlier part of it failed');
           failed = what.part;
