@@ -4,7 +4,8 @@
 import { lagOf, ledgerNow, type StreamStatus } from '../engine/status.ts';
 import { shownError, table } from './output.ts';
 
-const number = new Intl.NumberFormat('en');
+/** A whole number, as 1,234,567. (Not by Intl, which takes 30 ms of each start.) */
+const grouped = (n: number): string => String(n).replace(/\B(?=(?:\d{3})+$)/g, ',');
 
 /** Redraws one line per stream about four times a second. Only for a terminal. */
 export function startProgress(statuses: readonly StreamStatus[], out: NodeJS.WriteStream): { stop(): void } {
@@ -31,14 +32,14 @@ function progressLine(status: StreamStatus, rate: number): string {
   const lag = lagOf(status);
   const parts = [
     `${status.id} [${status.state}]`,
-    `${number.format(Math.round(rate))}/s`,
+    `${grouped(Math.round(rate))}/s`,
     `lag ${lag === null ? '–' : `${(lag / 1000).toFixed(1)} s`}`,
-    `in ${number.format(ledger.in)}`,
-    `delivered ${number.format(ledger.delivered)}`,
-    ...(ledger.filtered > 0 ? [`filtered ${number.format(ledger.filtered)}`] : []),
-    ...(ledger.skipped > 0 ? [`skipped ${number.format(ledger.skipped)}`] : []),
-    ...(ledger.dead_lettered > 0 ? [`dead letters ${number.format(ledger.dead_lettered)}`] : []),
-    ...(ledger.pending > 0 ? [`pending ${number.format(ledger.pending)}`] : []),
+    `in ${grouped(ledger.in)}`,
+    `delivered ${grouped(ledger.delivered)}`,
+    ...(ledger.filtered > 0 ? [`filtered ${grouped(ledger.filtered)}`] : []),
+    ...(ledger.skipped > 0 ? [`skipped ${grouped(ledger.skipped)}`] : []),
+    ...(ledger.dead_lettered > 0 ? [`dead letters ${grouped(ledger.dead_lettered)}`] : []),
+    ...(ledger.pending > 0 ? [`pending ${grouped(ledger.pending)}`] : []),
     ...(status.reason === null ? [] : [shownError(status.reason).message]),
   ];
   return parts.join('  ');
