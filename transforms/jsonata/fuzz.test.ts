@@ -63,9 +63,11 @@ async function fuzz(engine: Engine, seed: number, pairs: number): Promise<Counts
       deopts++;
     },
   };
-  const guest = jsonataGuest({ reference: engine.reference, sync: engine.sync }, runtime);
+  // anew for each program, as each has an isolate of its own: what the library notes in its functions stays there
+  const guest = (): ReturnType<typeof jsonataGuest> =>
+    jsonataGuest({ reference: engine.reference, sync: engine.sync }, runtime);
   const functionOf = (program: object): ValueFunction =>
-    (guest(JSON.stringify(program), host) as { values: () => ValueFunction }).values();
+    (guest()(JSON.stringify(program), host) as { values: () => ValueFunction }).values();
   while (counts.pairs < pairs) {
     const expression = expressionOf(random, 2 + Math.floor(random() * 14));
     const tree = parsedOrNull(engine, expression);
