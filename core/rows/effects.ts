@@ -92,7 +92,7 @@ function addTo(groups: Map<string, Group>, image: Image, last: Group | undefined
     return known;
   }
   const made = groupOfCells(image.cells, partial);
-  groups.set(known === undefined ? text : `${text}${groups.size}`, made);
+  groups.set(known === undefined ? text : `${text}\u0000${groups.size}`, made);
   return made;
 }
 

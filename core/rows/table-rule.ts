@@ -2,6 +2,7 @@
 
 import { sluiceError } from '../errors.ts';
 import type { EventBatch, SnapshotRange } from '../event.ts';
+import { withoutSchema } from '../table-name.ts';
 
 /** A sink's `table` setting: one table for all, a map from source table (with or without its schema) to table, or nothing. */
 export type TableSetting = string | Readonly<Record<string, string>> | undefined;
@@ -48,6 +49,11 @@ export function tableOfRange(setting: TableSetting, batch: EventBatch, range: Sn
   return shares ? null : target;
 }
 
+/** It is of all rows that a table may have, and keeps none. */
+export function isWholeTable({ from, to, keep }: SnapshotRange): boolean {
+  return from === null && to === null && keep.length === 0;
+}
+
 /** A table may be named like something that every object has: `constructor`. */
 function givenBy(setting: TableSetting): ReadonlyMap<string, string> {
   return new Map(typeof setting === 'object' ? Object.entries(setting) : []);
@@ -58,5 +64,5 @@ function ownName(batch: EventBatch, table: string): string {
   for (let i = 0; i < batch.length; i++) {
     if (batch.table(i) === table) return (JSON.parse(batch.head(i)) as { source: { table: string } }).source.table;
   }
-  return table.slice(table.indexOf('.') + 1);
+  return withoutSchema(table);
 }

@@ -2,7 +2,7 @@
 // asks is told what is wrong; then it waits for the next place between two transactions, where it is done.
 
 import type { Client } from 'pg';
-import { type Context, messageOf, type SluiceError, type SourceRequest, sluiceError } from 'sluice/sdk';
+import { type Context, messageOf, type SluiceError, type SourceRequest, sluiceError, tablesNamed } from 'sluice/sdk';
 import type { SourceSettings } from './config.ts';
 import { type Address, close, rowsOf } from './connection.ts';
 import { addTodo, park, unpark } from './progress.ts';
@@ -19,7 +19,7 @@ export async function checkRequest(
   { snapshot }: Pick<SourceSettings, 'snapshot'>,
   started: Started,
 ): Promise<void> {
-  const absent = request.table === undefined ? [] : sameName(request.table, absentOf(started));
+  const absent = request.table === undefined ? [] : tablesNamed(request.table, absentOf(started));
   if (absent.length > 0)
     throw refused('the database has no such table', 'make the table: it is then read whole by itself');
   const table = request.table === undefined ? undefined : named(request.table, started);
@@ -80,7 +80,7 @@ function absentOf({ progress }: Started): readonly string[] {
 
 /** A name without its schema is that of any schema, but only of one. */
 function named(name: string, { tables }: Started): Table {
-  const [found, ...more] = sameName(name, [...tables.keys()]);
+  const [found, ...more] = tablesNamed(name, [...tables.keys()]);
   if (found === undefined) {
     throw refused('this stream reads no table of that name', 'name one of the `tables` of its source');
   }
@@ -89,12 +89,6 @@ function named(name: string, { tables }: Started): Table {
     `several tables are called ${name}: ${[found, ...more].sort().join(', ')}`,
     'name one of them with its schema',
   );
-}
-
-/** Of tables `schema.name` those that a name means: itself, or else all whose name without the schema it is. */
-function sameName(name: string, tables: readonly string[]): readonly string[] {
-  if (tables.includes(name)) return [name];
-  return tables.filter((table) => table.slice(table.indexOf('.') + 1) === name);
 }
 
 function refused(message: string, fix?: string): SluiceError {

@@ -2,7 +2,7 @@
 // Deletes only by the source's own key: where the sink writes by another one, cannot compare as the source does, or writes
 // several source tables into one, nothing is deleted and the log says so.
 
-import { type ColumnType, type Json, type Logger, type SnapshotRange, tableOfRange } from 'sluice/sdk';
+import { type ColumnType, isWholeTable, type Json, type Logger, type SnapshotRange, tableOfRange } from 'sluice/sdk';
 import { quoted } from './connection.ts';
 import { known, type Scope } from './sink-apply.ts';
 import { bind, textArray, UNFIT } from './sink-binds.ts';
@@ -43,17 +43,13 @@ function keyOf({ batch, settings }: Scope, range: SnapshotRange, target: Target)
     .filter((column) => column.key !== undefined)
     .sort((a, b) => a.key! - b.key!);
   // rows that have no key take the place of all that is there
-  if (key.length === 0) return isWhole(range) && batch.columns(range.table).length > 0 ? [] : null;
+  if (key.length === 0) return isWholeTable(range) && batch.columns(range.table).length > 0 ? [] : null;
   const columns = key.flatMap(({ name, type }) => {
     const column = target.columns.get(name);
     const same = type === 'int' || type === 'bigint' ? INTEGERS : TEXTS;
     return column !== undefined && same.has(column.base) ? [{ column, kind: type }] : [];
   });
   return columns.length === key.length && target.isUnique(key.map(({ name }) => name)) ? columns : null;
-}
-
-function isWhole({ from, to, keep }: SnapshotRange): boolean {
-  return from === null && to === null && keep.length === 0;
 }
 
 async function deleteRange(

@@ -2,7 +2,7 @@
 // Deletes only by the source's own key, integers as integers and texts by their bytes: where the sink writes by another key, its
 // columns compare otherwise, or several source tables go into one, nothing is deleted and the log says so.
 
-import { type Json, type Logger, messageOf, type SnapshotRange, tableOfRange } from 'sluice/sdk';
+import { isWholeTable, type Json, type Logger, messageOf, type SnapshotRange, tableOfRange } from 'sluice/sdk';
 import { known, type Scope } from './apply.ts';
 import { faultOf } from './faults.ts';
 import { quoted } from './kinds.ts';
@@ -34,7 +34,7 @@ function keyOf({ batch, settings }: Scope, range: SnapshotRange, target: Target)
   const source: SourceColumns = { columns: batch.columns(range.table), native: () => false };
   const key = source.columns.filter((column) => column.key !== undefined).sort((a, b) => a.key! - b.key!);
   // rows that have no key take the place of all that is there
-  if (key.length === 0) return isWhole(range) && source.columns.length > 0 ? [] : null;
+  if (key.length === 0) return isWholeTable(range) && source.columns.length > 0 ? [] : null;
   const columns = key.flatMap(({ name, type }) => {
     const column = target.column(name, source);
     const integer = type === 'int' || type === 'bigint';
@@ -42,10 +42,6 @@ function keyOf({ batch, settings }: Scope, range: SnapshotRange, target: Target)
   });
   if (columns.length < key.length) return null;
   return target.isUnique(columns.map(({ name }) => name)) ? columns : null;
-}
-
-function isWhole({ from, to, keep }: SnapshotRange): boolean {
-  return from === null && to === null && keep.length === 0;
 }
 
 async function deleteRange(

@@ -6,6 +6,7 @@ import { resumeAlone } from '../../engine/attend.ts';
 import { ended, type ResumeBody } from '../../engine/parking.ts';
 import { isSluiceError, type SluiceError, sluiceError } from '../../errors.ts';
 import type { StateStore } from '../../state/store.ts';
+import { tablesNamed } from '../../table-name.ts';
 import type { Json } from '../../values.ts';
 import { type Command, flag } from '../command.ts';
 import { printJson, say, shownError } from '../output.ts';
@@ -80,14 +81,13 @@ export const command: Command = {
 
 /** The tables of that name; without a schema it is that of any, but only of one. */
 function named(tables: readonly Parked[], name: string): readonly Parked[] {
-  const exact = tables.filter(({ id }) => id === name);
-  const found = exact.length > 0 ? exact : tables.filter(({ id }) => id.slice(id.indexOf('.') + 1) === name);
-  if (found.length < 2) return found;
+  const found = tablesNamed(
+    name,
+    tables.map(({ id }) => id),
+  );
+  if (found.length < 2) return tables.filter(({ id }) => found.includes(id));
   throw sluiceError('E_USAGE', {
-    message: `several tables are called ${name}: ${found
-      .map(({ id }) => id)
-      .sort()
-      .join(', ')}`,
+    message: `several tables are called ${name}: ${found.toSorted().join(', ')}`,
     fix: 'name one of them with its schema',
   });
 }
