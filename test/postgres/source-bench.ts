@@ -1,16 +1,23 @@
 // For tests: the postgres source on a real server, outside of a stream. What it gives becomes plain lines; positions are acked at once.
 
-import type { Context, EventBatch, Source, SourceItem } from 'sluice/sdk';
+import type { Context, EventBatch, SluiceError, Source, SourceItem } from 'sluice/sdk';
 import { decodeConfig } from '../../core/manifest/config.ts';
 import { type SourceSettings, sourceConfig } from '../../plugins/postgres/config.ts';
 import type { PostgresPosition } from '../../plugins/postgres/position.ts';
 import { createSource } from '../../plugins/postgres/source.ts';
+import { until } from '../cli.ts';
 import type { PostgresDatabase } from '../services/postgres.ts';
 
 export type Item = SourceItem<PostgresPosition>;
 
 export interface SourceBench {
   readonly logged: string[];
+  /** The name of slot and publication. */
+  readonly slot: string;
+  /** Slot and publication are there, so that every row is read in chunks. */
+  publish(tables: string): Promise<void>;
+  /** Until the server knows that the last reader has gone. */
+  slotIsFree(): Promise<unknown>;
   source(config?: Record<string, unknown>, context?: Partial<Context>): Source<PostgresPosition>;
 }
 
@@ -20,8 +27,19 @@ export function sourceBench(db: PostgresDatabase): SourceBench {
   const keep = (_: object, message: string): void => {
     logged.push(message);
   };
+  const slot = `sluice_${db.name}`;
   return {
     logged,
+    slot,
+    async publish(tables) {
+      await db.query(`create publication ${slot} for table ${tables}`);
+      await db.query(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+    },
+    slotIsFree: () =>
+      until('the slot is free', async () => {
+        const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
+        return row?.['active'] === 'f';
+      }),
     source(config = {}, context = {}) {
       const given = { connection_string: db.url, ...config };
       const { config: settings, findings } = decodeConfig(sourceConfig, given, { dir: process.cwd() });
@@ -37,6 +55,16 @@ export function sourceBench(db: PostgresDatabase): SourceBench {
       });
     },
   };
+}
+
+/** What it fails with. @throws when it does not */
+export function failure(reading: Promise<unknown>): Promise<SluiceError> {
+  return reading.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (thrown: unknown) => thrown as SluiceError,
+  );
 }
 
 export interface Read {

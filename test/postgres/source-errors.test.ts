@@ -1,7 +1,6 @@
 // What is wrong with the source's slot, publication, position or rights, each on a real server: the code says what, the fix says what to do,
 // and what may pass by itself is not permanent.
 
-import type { SluiceError } from 'sluice/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeConfig } from '../../core/manifest/config.ts';
 import { kitContext } from '../../core/testkit.ts';
@@ -9,7 +8,16 @@ import { checkSource } from '../../plugins/postgres/check.ts';
 import { type SourceSettings, sourceConfig } from '../../plugins/postgres/config.ts';
 import { until } from '../cli.ts';
 import { type PostgresDatabase, type PostgresServer, postgresVersions, startPostgres } from '../services/postgres.ts';
-import { count, type Read, readUntil, type SourceBench, settled, sourceBench, startReading } from './source-bench.ts';
+import {
+  count,
+  failure,
+  type Read,
+  readUntil,
+  type SourceBench,
+  settled,
+  sourceBench,
+  startReading,
+} from './source-bench.ts';
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   let server: PostgresServer;
@@ -27,27 +35,15 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   beforeEach(async () => {
     db = await server.database();
     at = sourceBench(db);
-    slot = `sluice_${db.name}`;
+    slot = at.slot;
     await db.query('create table o (id int primary key, n text); insert into o values (1)');
   });
 
-  const failure = (reading: Promise<unknown>): Promise<SluiceError> =>
-    reading.then(
-      () => {
-        throw new Error('it did not fail');
-      },
-      (thrown: unknown) => thrown as SluiceError,
-    );
   const first = (): Promise<Read> => readUntil(at.source(), null, settled);
-  const slotIsFree = (): Promise<unknown> =>
-    until('the slot is free', async () => {
-      const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
-      return row?.['active'] === 'f';
-    });
 
   test('a slot that was dropped ends the stream, and a new beginning makes it anew', async () => {
     const { position } = await first();
-    await slotIsFree();
+    await at.slotIsFree();
     await db.query(`select pg_drop_replication_slot('${slot}')`);
     const error = await failure(readUntil(at.source(), position, count(1)));
     expect(error).toMatchObject({ code: 'E_SOURCE_SLOT_MISSING', permanent: true });
@@ -57,7 +53,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('a slot whose log the server threw away ends the stream, and a new beginning makes it anew', async () => {
     const { position } = await first();
-    await slotIsFree();
+    await at.slotIsFree();
     await db.query('create table junk (t text)');
     await until('the slot is lost', async () => {
       await db.query(`insert into junk select repeat('x', 1000) from generate_series(1, 20000)`);
@@ -76,7 +72,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     'a slot that nobody read for too long ends the stream, and the setting is named',
     async () => {
       const { position } = await first();
-      await slotIsFree();
+      await at.slotIsFree();
       await db.query(`alter system set idle_replication_slot_timeout = '1s'`);
       await db.query('select pg_reload_conf()');
       try {
@@ -150,7 +146,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('a slot that another reader holds is waited for, and free again it goes on', async () => {
     const { position } = await first();
-    await slotIsFree();
+    await at.slotIsFree();
     let after = position;
     {
       await using other = startReading(at.source(), position);
@@ -171,7 +167,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('a slot that somebody else has read ends the stream: what they took is gone', async () => {
     const { position } = await first();
-    await slotIsFree();
+    await at.slotIsFree();
     await db.query('insert into o values (2)');
     await db.query(
       `select count(*) from pg_logical_slot_get_binary_changes('${slot}', null, null, 'proto_version', '1', 'publication_names', '${slot}')`,
@@ -182,7 +178,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test('a publication that was dropped, or made anew, ends the stream, while it runs and at a start', async () => {
     const { position } = await first();
-    await slotIsFree();
+    await at.slotIsFree();
     await db.query(`drop publication ${slot}`);
     const gone = await failure(readUntil(at.source(), position, count(1)));
     expect(gone).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
@@ -206,7 +202,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const during = failure(reading.until(count(5)));
     await db.query(`alter publication ${slot} set (publish = 'insert')`);
     expect(await during).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
-    await slotIsFree();
+    await at.slotIsFree();
     const error = await failure(readUntil(at.source(), reading.read.position, count(1)));
     expect(error).toMatchObject({ code: 'E_SOURCE_PUBLICATION', permanent: true });
     expect(error.fix).toMatch(/set \(publish = 'insert, update, delete, truncate'\).*sluice snapshot/);

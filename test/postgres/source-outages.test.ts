@@ -2,11 +2,19 @@
 // holds up the other.
 
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import type { SluiceError } from 'sluice/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../cli.ts';
 import { type PostgresDatabase, type PostgresServer, postgresVersions, startPostgres } from '../services/postgres.ts';
-import { count, type Read, readUntil, type SourceBench, settled, sourceBench, startReading } from './source-bench.ts';
+import {
+  count,
+  failure,
+  type Read,
+  readUntil,
+  type SourceBench,
+  settled,
+  sourceBench,
+  startReading,
+} from './source-bench.ts';
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   let server: PostgresServer;
@@ -20,23 +28,11 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   beforeEach(async () => {
     db = await server.database();
     at = sourceBench(db);
-    slot = `sluice_${db.name}`;
+    slot = at.slot;
     await db.query('create table o (id int primary key, n text); insert into o values (1)');
   });
 
-  const failure = (reading: Promise<unknown>): Promise<SluiceError> =>
-    reading.then(
-      () => {
-        throw new Error('it did not fail');
-      },
-      (thrown: unknown) => thrown as SluiceError,
-    );
   const first = (): Promise<Read> => readUntil(at.source(), null, settled);
-  const slotIsFree = (): Promise<unknown> =>
-    until('the slot is free', async () => {
-      const [row] = await db.query(`select active from pg_replication_slots where slot_name = '${slot}'`);
-      return row?.['active'] === 'f';
-    });
 
   test('a server that goes away is waited for, and afterwards nothing is missing', async () => {
     const { position } = await first();
@@ -93,7 +89,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await db.query('insert into o values (26)');
     await reading.until(({ lines }) => lines.length >= 10);
     await until('the stream is let go', () => at.logged.some((line) => line.includes('let go')));
-    await slotIsFree();
+    await at.slotIsFree();
     const { lines } = await reading.until(count(26));
     expect(lines.map((line) => JSON.parse(line.split(' ')[2]!).id)).toEqual(
       Array.from({ length: 26 }, (_, i) => i + 1),
@@ -110,7 +106,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await source.control!({ number: 1, type: 'snapshot', table: 'o', where: 'id = 1' });
     await reading.until(count(26)); // the last five; the answer stands behind them
     await until('the stream is let go', () => at.logged.some((line) => line.includes('let go')));
-    await slotIsFree();
+    await at.slotIsFree();
     const { lines } = await reading.until((read) => settled(read) && read.items.some(({ taken }) => taken === 1));
     expect(lines.slice(26)).toEqual(['r public.o {"id":1} {"id":1,"n":null}']);
   }, 90_000);

@@ -21,20 +21,14 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   beforeEach(async () => {
     db = await server.database();
     at = sourceBench(db);
-    slot = `sluice_${db.name}`;
+    slot = at.slot;
   });
-
-  /** Slot and publication are there, so that every row is read in chunks. */
-  async function publish(tables: string): Promise<void> {
-    await db.query(`create publication ${slot} for table ${tables}`);
-    await db.query(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
-  }
 
   test('four writers, key changes, large values, restarts and repeated snapshots: the target equals the source', async () => {
     await db.query(`create table o (id bigint primary key, uid int not null, v int not null, big text);
       alter table o alter big set storage external;
       insert into o select i, i, 0, repeat(md5(i::text), 150) from generate_series(1, 3000) i; analyze o`);
-    await publish('o');
+    await at.publish('o');
     const target = newTarget();
     for (let id = 0; id < 4000; id += 40) target.plant({ id: String(id), uid: -id, v: 0, big: 'a ghost' });
     const random = dice(7);
@@ -90,7 +84,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test('a commit that others do not see yet does not let its row go back', async () => {
     await db.query(`create table o (id int primary key, v int); insert into o values (1, 1), (2, 1);
       create table probe (n int)`);
-    await publish('o');
+    await at.publish('o');
     const source = at.source({ snapshot: 'never', tables: ['o'] });
     await using reading = startReading(source);
     const waiting = await db.client();

@@ -22,19 +22,13 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   beforeEach(async () => {
     db = await server.database();
     at = sourceBench(db);
-    slot = `sluice_${db.name}`;
+    slot = at.slot;
   });
-
-  /** Slot and publication are there, so that every row is read in chunks. */
-  async function publish(tables: string): Promise<void> {
-    await db.query(`create publication ${slot} for table ${tables}`);
-    await db.query(`select pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
-  }
 
   test('a table that cannot be read is parked with its reason, the others go on, and resumed it begins with its rows', async () => {
     await db.query(`create table bare (id int); create table o (id int primary key); create table secret (id int primary key);
       insert into bare values (1); insert into o values (1); insert into secret values (1)`);
-    await publish('o, secret');
+    await at.publish('o, secret');
     const role = `${slot}_r`;
     await db.query(`create role ${role} login replication password 'x'; grant select on o, bare to ${role}`);
     const url = `postgres://${role}:x@${new URL(db.url).host}/${db.name}`;
