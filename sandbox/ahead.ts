@@ -25,10 +25,13 @@ export function createAhead(newCell: (limits: LoadMessage['limits']) => Cell): A
   return {
     has,
     take(load) {
-      if (!has(load)) return null;
-      const { cell } = made!;
+      const fits = has(load);
+      if (made === null || (!fits && made.message.guest !== null)) return null;
+      const { cell } = made;
       made = null;
-      return cell;
+      if (fits) return cell;
+      cell.dispose(); // it was for the first program, which has other limits
+      return null;
     },
     async make(message) {
       made?.cell.dispose();
