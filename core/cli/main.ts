@@ -2,7 +2,12 @@
 // Starts the command line (program.ts). By itself, because the cache of compiled modules serves only what is imported after it is
 // enabled: from the second time on, our own modules and those of workers start twice as fast.
 
-import { enableCompileCache } from 'node:module';
+import nodeModule from 'node:module';
 
-enableCompileCache();
+const { node } = process.versions;
+if (Number.parseInt(node, 10) < 24) {
+  console.error(`Sluice needs Node 24 or later, and this is ${node}`);
+  process.exit(3);
+}
+nodeModule.enableCompileCache();
 await import('./program.ts');
