@@ -1,26 +1,26 @@
 // The worker that hosts the SQLite store, so that a slow fsync never holds the event loop of the engine.
 // Takes one call after the other, in order, and answers each one. Errors cross as data, since classes do not.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { type ErrorClass, type ErrorData, toSluiceError } from '../errors.ts';
-import { openTables, type SqliteTables } from './sqlite-tables.ts';
+import { openTables } from './sqlite-tables.ts';
 
-/** `close` is answered when everything is on disk; the worker then ends by itself. */
+/** The first is `open`. `close` is answered when everything is on disk; the worker then ends by itself, as after a failed `open`. */
 export interface CallMessage {
   readonly call: number;
   readonly name: string;
   readonly args: readonly unknown[];
 }
 
-/** Call 0 is the opening of the store. */
 export type ReplyMessage =
   | { readonly call: number; readonly value: unknown }
   | { readonly call: number; readonly error: ErrorData; readonly permanent: boolean; readonly class: ErrorClass };
 
 // Absent where a test or a type check only loads the module.
-if (parentPort !== null) serve(parentPort, (workerData as { readonly path: string }).path);
+if (parentPort !== null) serve(parentPort);
 
-function serve(port: NonNullable<typeof parentPort>, path: string): void {
+function serve(port: NonNullable<typeof parentPort>): void {
+  let open: Record<string, (...args: readonly unknown[]) => unknown> | undefined;
   const answer = (call: number, work: () => unknown): boolean => {
     let reply: ReplyMessage;
     try {
@@ -33,17 +33,16 @@ function serve(port: NonNullable<typeof parentPort>, path: string): void {
     return 'value' in reply;
   };
 
-  let tables: SqliteTables | undefined;
-  const opened = answer(0, () => {
-    tables = openTables(path);
-  });
-  if (!opened || tables === undefined) {
-    port.close();
-    return;
-  }
-  const open = tables as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
   port.on('message', ({ call, name, args }: CallMessage) => {
-    answer(call, () => open[name]!(...args));
+    if (open === undefined) {
+      const opened = answer(call, () => {
+        open = openTables(args[0] as string) as unknown as typeof open;
+      });
+      if (!opened) port.close();
+      return;
+    }
+    const tables = open;
+    answer(call, () => tables[name]!(...args));
     if (name === 'close') port.close();
   });
 }
