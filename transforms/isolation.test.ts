@@ -45,6 +45,16 @@ describe('from one event to the next', () => {
       'typeof (async () => {}).leak',
     ],
     ['iterators', 'Object.getPrototypeOf([][Symbol.iterator]()).leak = 1', 'typeof [][Symbol.iterator]().leak'],
+    [
+      'segments',
+      "Object.getPrototypeOf(new Intl.Segmenter().segment('a')).leak = 1",
+      "typeof new Intl.Segmenter().segment('a').leak",
+    ],
+    [
+      'the iterator of segments',
+      "Object.getPrototypeOf(new Intl.Segmenter().segment('a')[Symbol.iterator]()).leak = 1",
+      "typeof new Intl.Segmenter().segment('a')[Symbol.iterator]().leak",
+    ],
     ['typed arrays', 'Object.getPrototypeOf(Uint8Array).leak = 1', 'typeof Uint8Array.leak'],
     ['console', 'console.leak = 1', 'typeof console.leak'],
     ['console.log', 'console.log.leak = 1', 'typeof console.log.leak'],

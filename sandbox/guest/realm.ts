@@ -19,6 +19,7 @@ export function realm(): Realm {
   const RealDate = Date;
   const RealBuffer = ArrayBuffer;
   const { construct, apply, ownKeys, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+  const { freeze } = Object;
   const realNow = RealDate.now;
   let now = (): number => 0;
   let random = (): number => 0;
@@ -162,8 +163,6 @@ export function realm(): Realm {
     'a'.matchAll(/a/g),
     [].values().map((x) => x),
     Iterator.from({ next: () => ({ done: true, value: undefined }) }),
-    new Intl.Segmenter().segment(''),
-    new Intl.Segmenter().segment('')[Symbol.iterator](),
     Object.getOwnPropertyDescriptor(
       (function () {
         // biome-ignore lint/complexity/noArguments: the one way to the thrower that V8 shares between functions
@@ -173,27 +172,52 @@ export function realm(): Realm {
     )!.get,
   ].map((value) => value);
 
-  const seen = new Set<object>();
-  const queue: object[] = [global, ...(hidden as object[])];
-  for (let at = 0; at < queue.length; at++) {
-    const value = queue[at]!;
-    if (seen.has(value)) continue;
-    seen.add(value);
-    const proto = getPrototypeOf(value);
-    if (proto !== null) queue.push(proto);
-    for (const key of ownKeys(value)) {
-      const found = getOwnPropertyDescriptor(value, key)!;
-      for (const next of [found.value, found.get, found.set] as unknown[]) {
-        if ((typeof next === 'object' && next !== null) || typeof next === 'function') queue.push(next as object);
+  const plain = ['constructor', 'toString', 'valueOf', 'toLocaleString', 'toJSON', 'name', 'message', 'cause', 'stack'];
+  const frozen = new Set<object>();
+  /** These, and all that can be reached from them. A time limit may cut it off anywhere: the next call does all of it again. */
+  const freezeFrom = (...queue: object[]): void => {
+    const found = new Set<object>();
+    for (let at = 0; at < queue.length; at++) {
+      const value = queue[at]!;
+      if (found.has(value) || frozen.has(value)) continue;
+      found.add(value);
+      const proto = getPrototypeOf(value);
+      if (proto !== null) queue.push(proto);
+      for (const key of ownKeys(value)) {
+        const { value: held, get, set } = getOwnPropertyDescriptor(value, key)!;
+        for (const next of [held, get, set] as unknown[]) {
+          if ((typeof next === 'object' && next !== null) || typeof next === 'function') queue.push(next as object);
+        }
       }
     }
-  }
-  const plain = ['constructor', 'toString', 'valueOf', 'toLocaleString', 'toJSON', 'name', 'message', 'cause', 'stack'];
-  for (const value of seen) {
-    if (value === Object.prototype) unmistake(value, ownKeys(value));
-    else if (value !== global && typeof value === 'object') unmistake(value, plain);
-  }
-  for (const value of seen) Object.freeze(value);
+    for (const value of found) {
+      if (value === Object.prototype) unmistake(value, ownKeys(value));
+      else if (value !== global && typeof value === 'object') unmistake(value, plain);
+    }
+    for (const value of found) freeze(value);
+    for (const value of found) frozen.add(value);
+  };
+
+  // What it gives can be had in no other way, and is frozen when it is first asked for: to make one takes 15 ms of a new process.
+  const { prototype: segmenter } = Intl.Segmenter;
+  const { segment } = segmenter;
+  let hasSegmented = false;
+  hide(
+    segmenter,
+    'segment',
+    {
+      segment(this: Intl.Segmenter, text: string): Intl.Segments {
+        const segments = apply(segment, this, [text]) as Intl.Segments;
+        if (!hasSegmented) {
+          freezeFrom(getPrototypeOf(segments)!, getPrototypeOf(segments[Symbol.iterator]())!);
+          hasSegmented = true;
+        }
+        return segments;
+      },
+    }.segment,
+  );
+
+  freezeFrom(global, ...(hidden as object[]));
 
   return {
     realNow,
