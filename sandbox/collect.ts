@@ -2,7 +2,6 @@
 // them: without this they would pile up until the watchdog took healthy code for a memory hog.
 
 import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 
 const TEXT = 64 << 20; // characters that have passed, in and out, since the last collection; it takes some 5 ms
 const IDLE_TEXT = 1 << 20; // the same, for a child that has nothing to do
@@ -19,9 +18,9 @@ export interface Collector {
 }
 
 export function createCollector(): Collector {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc'); // isolates that are made from now on do not have it
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error('started without --expose-gc');
+  setFlagsFromString('--no-expose-gc'); // isolates, which are made from now on, do not have it
   let text = 0;
   let isolates = 0;
   let resting: NodeJS.Timeout | undefined;

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 /** Flags that the realm's safety rests on (facts/sandbox.md, 4.1); canaries.ts proves them. */
 export const FLAGS = [
   '--no-node-snapshot',
+  '--expose-gc', // to the child itself (collect.ts), not to its isolates
   '--no-turboshaft-loop-unrolling',
   '--enable-experimental-regexp-engine-on-excessive-backtracks',
   '--no-warnings',
@@ -106,7 +107,7 @@ export function launchFailed(launch: Launch): 'less' | 'once_more' | 'bare' | nu
 }
 
 function entryFile(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'cjs';
   return fileURLToPath(new URL(`./child.${extension}`, import.meta.url));
 }
 
