@@ -69,7 +69,7 @@ for (const { folder, meta } of plugins) {
   if (existsSync(join(root, folder, 'README.md')))
     cpSync(join(root, folder, 'README.md'), join(dist, folder, 'README.md'));
 }
-const ALONE = ['sandbox/child.js'];
+const ALONE = ['core/state/worker.js', 'plugins/sqlite/worker.js', 'sandbox/child.js'];
 const outputs = entries.map((entry) => entry.replace(/\.ts$/, '.js'));
 const shared = outputs.filter((entry) => !ALONE.includes(entry));
 await bundle(dist, { shared, alone: ALONE }, ['transforms/kazaam-js']);

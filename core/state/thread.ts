@@ -38,8 +38,8 @@ export function stateThread(log: Logger | undefined): StateThread {
 }
 
 function started(): { readonly thread: StateThread; tell(log: Logger | undefined): void } {
-  // The worker is this module's neighbour, in the sources (.ts) as in the build (.js).
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  // The worker is this module's neighbour, in the sources (.ts) as in the build (.cjs).
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'cjs';
   // A worker does not inherit the cache of compiled modules; with it the store opens in half the time.
   const cache = getCompileCacheDir();
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {

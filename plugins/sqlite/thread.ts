@@ -34,8 +34,8 @@ interface Waiting {
 }
 
 function start(): StartedThread {
-  // The worker is this module's neighbour, in the sources (.ts) as in the build (.js).
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  // The worker is this module's neighbour, in the sources (.ts) as in the build (.cjs).
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'cjs';
   // A worker does not inherit the cache of compiled modules.
   const cache = getCompileCacheDir();
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
