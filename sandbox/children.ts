@@ -8,7 +8,7 @@ import type { Entry, Loading, Sent } from './work.ts';
 
 /** Slices at one child at a time, so that it never waits for the next. */
 const DEPTH = 3;
-const SPARE_AFTER = 1000; // ms from the first answers to the first spare: what starts is slowed down by every other start
+const SPARE_AFTER = 3000; // ms from the first answers to the first spare: until then what starts is slowed down by it, and a short run needs none
 const TICK = 20; // ms between two looks of the watchdog
 const SILENCE = 1500; // ms beyond a call's limit without a word before a child is ended
 const MiB = 1 << 20;
