@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type PostgresDatabase, startPostgres } from '../services/postgres.ts';
+import { proveSandbox } from './processes.ts';
 import { type Figure, median } from './table.ts';
 
 const RECVLOGICAL = '/usr/lib/postgresql/15/bin/pg_recvlogical';
@@ -50,6 +51,7 @@ export async function* postgresFigures(cli: string, options: { rows: number; rou
   });
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   try {
+    proveSandbox(cli, dir, join(dir, 'state.db'));
     for (const shape of SHAPES) {
       const db = await server.database();
       const rows = Math.round(options.rows * shape.part);
@@ -143,11 +145,11 @@ async function sluice(
   const code = 'export default (row) => ({ ...row, total: Number(row.price) * 1.19, email: row.email.toUpperCase() });';
   const manifest = {
     version: 1,
-    service: { state: { type: 'sqlite', path: join(own, 'state.db') }, log_level: 'error' },
+    service: { state: { type: 'sqlite', path: join(dir, 'state.db') }, log_level: 'error' },
     ...(transforms ? { transformations: [{ id: 'mutate', type: 'javascript', code }] } : {}),
     streams: [
       {
-        id: 'bench',
+        id: slot, // the proof of the sandbox is beside the state, so all runs share it
         source: {
           type: 'postgres',
           connection_string: db.url,
