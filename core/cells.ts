@@ -177,7 +177,8 @@ function layoutOf(columns: readonly Column[]): Layout {
 }
 
 function newLayout(columns: readonly Column[]): Layout {
-  const names = columns.map(({ name }) => `${JSON.stringify(name)}:`);
+  const names = columns.map(({ name }) => `,${JSON.stringify(name)}:`);
+  const firstNames = names.map((name) => `{${name.slice(1)}`);
   const types = columns.map(({ type }) => type);
   const keys = columns
     .map((column, at) => ({ column, at }))
@@ -188,13 +189,14 @@ function newLayout(columns: readonly Column[]): Layout {
     .map(({ column, at }) => ({ name: JSON.stringify(column.name), type: column.type, at }));
   const keyOf = (cell: (k: number) => Cell): Row | null => {
     if (keys.length === 0) return null;
-    const values: (readonly [string, Json])[] = [];
+    let row: Row = {};
     for (const { column, at } of keys) {
       const one = cell(at);
       if (one === null || one === undefined) return null;
-      values.push([column.name, valueOfCell(column.type, one)]);
+      const value = valueOfCell(column.type, one);
+      row = keys.length === 1 ? { [column.name]: value } : { ...row, [column.name]: value }; // also a column `__proto__`
     }
-    return Object.fromEntries(values); // also a column `__proto__`, which an assignment would not make
+    return row;
   };
   return {
     text(cells) {
@@ -202,7 +204,7 @@ function newLayout(columns: readonly Column[]): Layout {
       for (let k = 0; k < cells.length; k++) {
         const cell = cells[k];
         if (cell === undefined) continue;
-        text += (text === '' ? '{' : ',') + names[k]! + (cell === null ? 'null' : cellJson(types[k]!, cell));
+        text += (text === '' ? firstNames[k]! : names[k]!) + (cell === null ? 'null' : cellJson(types[k]!, cell));
       }
       return text === '' ? '{}' : `${text}}`;
     },

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 
 const TEXT = 64 << 20; // characters that have passed, in and out, since the last collection; it takes some 5 ms
 const IDLE_TEXT = 1 << 20; // the same, for a child that has nothing to do
-const IDLE = 30; // ms without work
+const IDLE = 500; // ms without work: one that waits a moment for its next slice is not idle
 const ISOLATES = 50; // made since the last collection
 
 export interface Collector {

@@ -71,10 +71,13 @@ type Group = { readonly partial: boolean } & (
 function addTo(groups: Map<string, Group>, image: Image, last: Group | undefined): Group {
   const { partial } = image;
   if (image.cells === null) {
+    if (last?.partial === partial && 'rows' in last && hasNames(image.row, last.names)) {
+      last.rows.push(image.row);
+      return last;
+    }
     const names = Object.keys(image.row);
-    const like = last?.partial === partial && 'rows' in last && isSame(last.names, names) ? last : undefined;
-    const text = like === undefined ? `${partial}\u0000${names.join('\u0000')}` : '';
-    const known = like ?? groups.get(text);
+    const text = `${partial}\u0000${names.join('\u0000')}`;
+    const known = groups.get(text);
     if (known !== undefined && 'rows' in known) {
       known.rows.push(image.row);
       return known;
@@ -96,8 +99,11 @@ function addTo(groups: Map<string, Group>, image: Image, last: Group | undefined
   return made;
 }
 
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
+/** These, in this order, and no others. */
+function hasNames(row: Row, names: readonly string[]): boolean {
+  let i = 0;
+  for (const name in row) if (names[i++] !== name) return false;
+  return i === names.length;
 }
 
 function absentIn(texts: readonly Cell[]): string {

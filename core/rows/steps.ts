@@ -62,9 +62,8 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   const put = spec === undefined && (op === 'c' || op === 'u' || op === 'r') ? putOfCells(batch, i) : null;
   if (put !== null) return put;
   const id = batch.id(i);
-  const step = { index: i, key: null, oldKey: null, row: null, before: null, cells: null, partial: false } as const;
-  if (op === 't') return { ...step, act: 'truncate' };
-  if (op === 's') return { ...step, act: 'schema', row: parseRow(batch.after(i), id) };
+  if (op === 't') return { ...emptyStep(i), act: 'truncate' };
+  if (op === 's') return { ...emptyStep(i), act: 'schema', row: parseRow(batch.after(i), id) };
   const row = parseRow(batch.after(i), id);
   const found = sinkKey(batch, i, spec, op === 'd' ? undefined : row);
   if (isSluiceError(found)) return refusal(found, batch.key(i) !== null);
@@ -73,19 +72,31 @@ function stepOf(batch: EventBatch, i: number, spec: KeySpec): Step | Refusal {
   }
   if (found === null) {
     const error = unkeyed(batch, i, spec, row);
-    return error === null ? keyless(batch, i, step, row) : refusal(error, false);
+    return error === null ? keyless(batch, i, row) : refusal(error, false);
   }
   const { key } = found;
   // A row under a key that is refused was never written here, so there is none to move.
   const oldKey = found.oldKey === null || unfitKey(found.oldKey) !== null ? null : found.oldKey;
   const unfit = unfitKey(key);
   if (unfit !== null) return refusal(unfit, oldKey !== null);
-  if (op === 'd') return { ...step, act: 'delete', key };
+  if (op === 'd') return { ...emptyStep(i), act: 'delete', key };
   // Only a map gives columns that are not in the row; otherwise they are, and the row is not copied.
   const whole = spec === undefined || Array.isArray(spec) ? row : { ...row, ...key };
   const partial = op === 'u' && batch.head(i).includes('"unchanged":["');
-  return { ...step, act: oldKey === null ? 'put' : 'move', key, oldKey, row: whole, partial };
+  return {
+    index: i,
+    act: oldKey === null ? 'put' : 'move',
+    key,
+    oldKey,
+    row: whole,
+    before: null,
+    cells: null,
+    partial,
+  };
 }
+
+const emptyStep = (index: number) =>
+  ({ index, key: null, oldKey: null, row: null, before: null, cells: null, partial: false }) as const;
 
 /** A row whose cells nobody has touched, under the key that it has at the source; null: look at it closely. */
 function putOfCells(batch: EventBatch, i: number): Step | null {
@@ -168,9 +179,9 @@ function unkeyed(batch: EventBatch, i: number, spec: KeySpec, row: Row | null): 
   });
 }
 
-function keyless(batch: EventBatch, i: number, step: Omit<Step, 'act'>, row: Row | null): Step | Refusal {
+function keyless(batch: EventBatch, i: number, row: Row | null): Step | Refusal {
   const op = batch.op(i);
-  if (op !== 'u' && op !== 'd') return { ...step, act: 'append', row };
+  if (op !== 'u' && op !== 'd') return { ...emptyStep(i), act: 'append', row };
   const before = parseRow(batch.before(i), batch.id(i));
   if (before === null || !batch.wholeBefore(i)) {
     const error = sluiceError('E_SINK_KEY', {
@@ -179,5 +190,5 @@ function keyless(batch: EventBatch, i: number, step: Omit<Step, 'act'>, row: Row
     });
     return refusal(error, true);
   }
-  return { ...step, act: op === 'u' ? 'update' : 'remove', row, before };
+  return { ...emptyStep(i), act: op === 'u' ? 'update' : 'remove', row, before };
 }

@@ -2,8 +2,8 @@
 // Guarantees: a row that is there and equal is not written again (DELIVERY.md, section 2.8); only the columns that a row has
 // are updated; no statement has more variables than SQLite takes. Everything runs in the caller's transaction.
 
-import { noColumn, noUniqueKey, type Row, type RowSet } from 'sluice/sdk';
-import { bind, cellBinder, unfitValue } from './binds.ts';
+import { type Json, noColumn, noUniqueKey, type Row, type RowSet } from 'sluice/sdk';
+import { bind, cellBinder, type TargetColumn, unfitValue } from './binds.ts';
 import type { Connection, Param } from './driver.ts';
 import { quoted } from './kinds.ts';
 import { newPacker, type Packed } from './packed.ts';
@@ -149,11 +149,19 @@ function bindAll(place: Place, names: readonly string[], row: Row, params: Param
   return placeholders(names.length);
 }
 
-function boundValue({ target, source }: Place, name: string, row: Row): Param {
+function boundValue(place: Place, name: string, row: Row): Param {
+  return boundTo(columnOf(place, name), row[name], place);
+}
+
+function columnOf({ target, source }: Place, name: string): TargetColumn {
   const column = target.column(name, source);
   if (column === undefined) throw noColumn(target.table.name, name);
-  const bound = bind(column, row[name]);
-  if (bound === undefined) throw unfitValue(target.table.name, column.name, row[name]);
+  return column;
+}
+
+function boundTo(column: TargetColumn, value: Json | undefined, { target }: Place): Param {
+  const bound = bind(column, value);
+  if (bound === undefined) throw unfitValue(target.table.name, column.name, value);
   return bound;
 }
 
@@ -165,8 +173,10 @@ type PushRow = (r: number, push: (value: Param) => void) => void;
 
 function rowPusher(place: Place, names: readonly string[], set: RowSet): PushRow {
   const rows = set.rows();
+  const columns = names.map((name) => columnOf(place, name));
   return (r, push) => {
-    for (const name of names) push(boundValue(place, name, rows[r]!));
+    const row = rows[r]!;
+    for (let c = 0; c < names.length; c++) push(boundTo(columns[c]!, row[names[c]!], place));
   };
 }
 

@@ -62,10 +62,10 @@ export async function readTarget(db: Connection, name: string, settings: TargetS
     table,
     madeWithoutKey: definition?.sql?.includes(WITHOUT_KEY) === true,
     column(wanted, source) {
-      const column = byName.get(wanted.toLowerCase());
-      if (column === undefined) return undefined;
       const known = made.get(wanted);
       if (known !== undefined) return known;
+      const column = byName.get(wanted.toLowerCase());
+      if (column === undefined) return undefined;
       const declared = column.kind === 'any' ? source.columns.find((one) => one.name === wanted)?.type : column.kind;
       const kind = settings.kinds.get(wanted) ?? declared ?? 'any';
       const result = { name: column.name, affinity: column.affinity, kind, generated: column.generated };
