@@ -76,6 +76,10 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   const codeAt = call.bind(String.prototype.charCodeAt) as (text: string, index: number) => number;
   const join = call.bind(Array.prototype.join) as (texts: readonly string[], by: string) => string;
   const cut = call.bind(String.prototype.slice) as (text: string, from: number, to?: number) => string;
+  const List = Array;
+  const fill = call.bind(Array.prototype.fill) as (texts: string[], by: string) => string[];
+  // In the frozen realm an array grows slowly, element by element.
+  const blank = (count: number): string[] => fill(new List<string>(count), '');
   const AT = 0;
   const STATE = 1; // 0 running, 1 stopped at an event's border, 2 waits for a promise, 3 the call is void
   const VOID = 2; // the call is void: what its next run needs
@@ -100,7 +104,7 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
   let at = 0;
   let started = 0;
   let answered = 0;
-  let statuses: string[] = []; // one character each; may hold one that does not count any more
+  let statuses: string[] = []; // one character each; those from `answered` on do not count
   let lines: string[] = [];
   let size = 0;
   let token: object | null = null;
@@ -442,8 +446,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
     entries = entries.filter((entry) => entry.index >= limit);
     progress[LATE] = 0;
     answered = 0;
-    statuses = [];
-    lines = [];
+    statuses = blank(end - at);
+    lines = blank(end - at);
     size = 0;
     first += count;
     return text;
@@ -497,8 +501,8 @@ export function harness(realm: Realm, progress: Int32Array, limits: HarnessLimit
       end = to;
       apart = to - from === 1;
       answered = 0;
-      statuses = [];
-      lines = [];
+      statuses = blank(to - from);
+      lines = blank(to - from);
       size = 0;
       token = null;
       seededFor = -1;
