@@ -47,7 +47,6 @@ function started(): { readonly thread: StateThread; tell(log: Logger | undefined
     name: 'sluice-state',
     env: cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(cache) },
   });
-  worker.unref();
   const waiting = new Map<number, Waiting>();
   let log: Logger | undefined;
   let calls = 0;
@@ -79,6 +78,7 @@ function started(): { readonly thread: StateThread; tell(log: Logger | undefined
   worker.on('error', (error) => end(`the state store's thread ended: ${messageOf(error)}`, error));
   worker.on('exit', () => end(closing === undefined ? "the state store's thread ended" : 'the state store is closed'));
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.unref(); // after the listeners: one for messages holds the process
 
   const post = async (name: string, args: readonly unknown[]): Promise<unknown> => {
     const began = performance.now();

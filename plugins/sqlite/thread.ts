@@ -43,7 +43,6 @@ function start(): StartedThread {
     name: 'sluice-sqlite',
     env: cache === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(cache) },
   });
-  worker.unref();
   const waiting = new Map<number, Waiting>();
   let calls = 0;
   let ended: Error | null = null;
@@ -65,6 +64,7 @@ function start(): StartedThread {
   });
   worker.on('error', (thrown) => end(thrown instanceof Error ? thrown : new Error(String(thrown))));
   worker.on('exit', () => end(new Error('the thread of the database ended')));
+  worker.unref(); // after the listeners: one for messages holds the process
 
   const thread: StartedThread = {
     call(what, transfer = []) {
