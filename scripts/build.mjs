@@ -1,6 +1,6 @@
 // Builds what is published, into dist/: the sources with their types taken off, at the same relative places, so that a worker
 // or child that is started beside its parent's file is found in a checkout and in the package alike. tsc does all of it,
-// declarations too. Only what can be reached from the entries below is built: no tests. What is built is then joined (bundle.mjs),
+// declarations too; those that are started so become .cjs (ALONE below), which their parents know. Only what can be reached from the entries below is built: no tests. What is built is then joined (bundle.mjs),
 // and the playground's page is put beside it (build-web.mjs).
 // Each plugin keeps its package.json, which then names ./index.js; its `sluice/sdk` is resolved by the registry (one SDK).
 
