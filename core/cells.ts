@@ -189,14 +189,15 @@ function newLayout(columns: readonly Column[]): Layout {
     .map(({ column, at }) => ({ name: JSON.stringify(column.name), type: column.type, at }));
   const keyOf = (cell: (k: number) => Cell): Row | null => {
     if (keys.length === 0) return null;
-    let row: Row = {};
+    const values: (readonly [string, Json])[] = [];
     for (const { column, at } of keys) {
       const one = cell(at);
       if (one === null || one === undefined) return null;
       const value = valueOfCell(column.type, one);
-      row = keys.length === 1 ? { [column.name]: value } : { ...row, [column.name]: value }; // also a column `__proto__`
+      if (keys.length === 1) return { [column.name]: value };
+      values.push([column.name, value]);
     }
-    return row;
+    return Object.fromEntries(values); // also a column `__proto__`, which an assignment would not make
   };
   return {
     text(cells) {

@@ -7,6 +7,7 @@ import { batchOfCells, type Cell } from '../cells.ts';
 import type { ChangeEvent, Column, EventBatch } from '../event.ts';
 import { canonical, type Json, type Row } from '../values.ts';
 import { effectsOf } from './effects.ts';
+import { rowRuns } from './row-set.ts';
 import { readStep, type Step } from './steps.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -115,4 +116,65 @@ test('cells come to the same as objects', () => {
       expect(outcome(asCells(changes))).toEqual(outcome(asObjects(changes)));
     }),
   );
+});
+
+test('rows are put together when they have the same columns in the same order, whatever the columns are called', () => {
+  const rows: Row[] = [
+    { id: 1, a: 1, b: 1 },
+    { id: 2, a: 2, b: 2 },
+    { id: 3, b: 3, a: 3 },
+    { id: 4, a: 4 },
+    { id: 5, a: 5, b: 5, c: 5 },
+    { id: 6, 'a\u0000b': 6 },
+    { id: 7 },
+    { id: 8, a: 8, b: 8 },
+  ];
+  const source = { plugin: 'test', stream: 's', db: 'd', table: 'o', snapshot: false, ts_ms: 0 };
+  const batch = batchOf(
+    rows.map((after, i) => ({
+      id: `${i}`,
+      op: 'c' as const,
+      key: { id: after['id']! },
+      before: null,
+      after,
+      source,
+      ts_ms: 0,
+    })),
+  );
+  const steps = rows.map((_, i) => readStep(batch, i, undefined) as Step);
+  for (const sets of [effectsOf(steps).puts, rowRuns(steps)]) {
+    for (const set of sets) for (const row of set.rows()) expect(Object.keys(row)).toEqual(set.names);
+    expect(sets.flatMap((set) => set.rows()).length).toBe(rows.length);
+  }
+  expect(effectsOf(steps).puts.map(({ length }) => length)).toEqual([3, 1, 1, 1, 1, 1]);
+});
+
+test.each([
+  [['__proto__'], ['7']],
+  [
+    ['__proto__', 'b'],
+    ['7', '8'],
+  ],
+  [
+    ['10', '2'],
+    ['7', '8'],
+  ],
+])('the key of cells has the columns %j, whatever they are called', (names, cells) => {
+  const columns = names.map((name, i): Column => ({ name, type: 'int', key: i + 1 }));
+  const batch = batchOfCells({
+    length: 1,
+    bytes: 0,
+    readAt: 0,
+    id: String,
+    op: () => 'c',
+    table: () => 'o',
+    ts: () => 0,
+    source: () => ({ plugin: 'test', stream: 's', db: 'd', table: 'o', snapshot: false, ts_ms: 0 }),
+    columns: () => columns,
+    after: () => cells,
+    before: () => null,
+    cell: (_, k) => cells[k],
+    isWhole: () => true,
+  });
+  expect(Object.entries(batch.key(0)!).sort()).toEqual(names.map((name, i) => [name, Number(cells[i])]).sort());
 });

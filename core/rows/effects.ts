@@ -76,7 +76,7 @@ function addTo(groups: Map<string, Group>, image: Image, last: Group | undefined
       return last;
     }
     const names = Object.keys(image.row);
-    const text = `${partial}\u0000${names.join('\u0000')}`;
+    const text = `${partial}${JSON.stringify(names)}`;
     const known = groups.get(text);
     if (known !== undefined && 'rows' in known) {
       known.rows.push(image.row);

@@ -68,7 +68,7 @@ export function rowRuns(steps: readonly Step[]): RowSet[] {
   for (const { row, partial } of steps) {
     if (row === null) continue;
     const names = Object.keys(row);
-    const text = names.join('\u0000');
+    const text = JSON.stringify(names);
     const last = groups.at(-1);
     if (last?.text === text) last.rows.push(row);
     else groups.push({ names, text, rows: [row], partial });

@@ -181,18 +181,18 @@ function rowPusher(place: Place, names: readonly string[], set: RowSet): PushRow
 }
 
 /** The same of rows that are texts. */
-function cellPusher({ target, source }: Place, names: readonly string[], set: RowSet): PushRow {
+function cellPusher(place: Place, names: readonly string[], set: RowSet): PushRow {
   const { types, text } = set.cells!;
   const columns = names.map((name) => {
     const c = set.names.indexOf(name);
-    const column = target.column(name, source)!;
+    const column = columnOf(place, name);
     return { c, column, bound: cellBinder(column, types[c]!) };
   });
   return (r, push) => {
     for (const { c, column, bound } of columns) {
       const cell = text(r, c);
       const value = cell === null ? null : bound(cell);
-      if (value === undefined) throw unfitValue(target.table.name, column.name, cell);
+      if (value === undefined) throw unfitValue(place.target.table.name, column.name, cell);
       push(value);
     }
   };
