@@ -5,6 +5,7 @@ import type { Logger } from '../plugin.ts';
 import { memoryStore } from './memory.ts';
 import { openSqliteStore } from './sqlite.ts';
 import type { StateStore } from './store.ts';
+import { endHeadStart } from './thread.ts';
 
 export { memoryStore } from './memory.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite.ts';
@@ -13,6 +14,9 @@ export { letterBytes } from './tables.ts';
 
 /** @throws SluiceError E_STATE_OPEN, E_STATE_VERSION, E_STATE_CORRUPT */
 export async function openStateStore(config: ServiceConfig['state'], log?: Logger): Promise<StateStore> {
-  if (config.type === 'memory') return memoryStore();
+  if (config.type === 'memory') {
+    endHeadStart();
+    return memoryStore();
+  }
   return openSqliteStore({ path: config.path, ...(log === undefined ? {} : { log }) });
 }

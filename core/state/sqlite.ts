@@ -24,7 +24,7 @@ export interface SqliteStoreOptions {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<StateStore> {
   const path = resolve(options.path);
   const thread = stateThread(options.log);
-  await thread.call('open', [path]);
+  await thread.open(path);
   const file = realpathSync(path); // two ways to one file must find one lock
   const locks = new Set<AsyncDisposable>();
 

@@ -9,7 +9,9 @@ import type { Logger } from '../plugin.ts';
 import type { CallMessage, ReplyMessage } from './worker.ts';
 
 export interface StateThread {
-  /** The first call is `open`, with the path. @throws SluiceError */
+  /** To be called first. @throws SluiceError E_STATE_OPEN, E_STATE_VERSION, E_STATE_CORRUPT */
+  open(path: string): Promise<void>;
+  /** @throws SluiceError */
   call(name: string, args: readonly unknown[]): Promise<unknown>;
   /** Resolves when everything is on disk and the thread has ended. */
   close(): Promise<void>;
@@ -23,21 +25,35 @@ interface Waiting {
   readonly reject: (error: SluiceError) => void;
 }
 
-let early: ReturnType<typeof started> | null = null;
+interface Started {
+  readonly thread: StateThread;
+  readonly lives: boolean;
+  logTo(log: Logger | undefined): void;
+  /** Of a thread that was never opened. */
+  end(): void;
+}
+
+let early: Started | null = null;
 
 /** Starts the thread of the first store of this process before its file is known: a thread takes 40 ms to be there. */
 export function headStart(): void {
-  early ??= started();
+  early ??= start();
+}
+
+/** There will be no store in a file: the thread that was started for it ends. */
+export function endHeadStart(): void {
+  early?.end();
+  early = null;
 }
 
 export function stateThread(log: Logger | undefined): StateThread {
-  const { thread, tell } = early ?? started();
+  const started = early?.lives === true ? early : start();
   early = null;
-  tell(log);
-  return thread;
+  started.logTo(log);
+  return started.thread;
 }
 
-function started(): { readonly thread: StateThread; tell(log: Logger | undefined): void } {
+function start(): Started {
   // The worker is this module's neighbour, in the sources (.ts) as in the build (.cjs).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'cjs';
   // A worker does not inherit the cache of compiled modules; with it the store opens in half the time.
@@ -93,10 +109,19 @@ function started(): { readonly thread: StateThread; tell(log: Logger | undefined
   };
 
   return {
-    tell(given) {
+    get lives() {
+      return ended === undefined;
+    },
+    logTo(given) {
       log = given;
     },
+    end() {
+      void worker.terminate();
+    },
     thread: {
+      async open(path) {
+        await post('open', [path]);
+      },
       async call(name, args) {
         if (ended !== undefined) throw ended;
         if (closing !== undefined) throw closedError();
