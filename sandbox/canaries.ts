@@ -35,7 +35,7 @@ const CASES: readonly (readonly [name: string, code: string, wanted: string, lim
   ['regular expression', 'return String(/^(a+)+$/.test("a".repeat(40) + "b"));', 'false'],
   [
     'missing globals',
-    'return ["WebAssembly", "SharedArrayBuffer", "Atomics", "FinalizationRegistry", "WeakRef", "process", "require", "fetch", "setTimeout"].filter((name) => name in globalThis).join() || "none";',
+    'return ["WebAssembly", "SharedArrayBuffer", "Atomics", "FinalizationRegistry", "WeakRef", "gc", "process", "require", "fetch", "setTimeout"].filter((name) => name in globalThis).join() || "none";',
     'none',
   ],
   [

@@ -4,8 +4,11 @@
 import { setFlagsFromString } from 'node:v8';
 
 const TEXT = 64 << 20; // characters that have passed, in and out, since the last collection; it takes some 5 ms
-const IDLE_TEXT = 1 << 20; // the same, for a child that has nothing to do
-const IDLE = 500; // ms without work: one that waits a moment for its next slice is not idle
+// the same, for a child that has nothing to do for so many ms: one that waits a moment for its next slice is hardly idle
+const IDLE_TEXT = [
+  { after: 30, text: 8 << 20 },
+  { after: 500, text: 1 << 20 },
+];
 const ISOLATES = 50; // made since the last collection
 
 export interface Collector {
@@ -20,6 +23,7 @@ export interface Collector {
 export function createCollector(): Collector {
   const { gc } = globalThis;
   if (gc === undefined) throw new Error('started without --expose-gc');
+  Reflect.deleteProperty(globalThis, 'gc'); // it is nobody else's, here too
   setFlagsFromString('--no-expose-gc'); // isolates, which are made from now on, do not have it
   let text = 0;
   let isolates = 0;
@@ -39,7 +43,8 @@ export function createCollector(): Collector {
     },
     rest(idle) {
       clearTimeout(resting);
-      if (idle && text >= IDLE_TEXT) resting = setTimeout(now, IDLE).unref();
+      const due = idle ? IDLE_TEXT.find((one) => text >= one.text) : undefined;
+      if (due !== undefined) resting = setTimeout(now, due.after).unref();
     },
   };
 }

@@ -8,10 +8,10 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Flags that the realm's safety rests on (facts/sandbox.md, 4.1); canaries.ts proves them. */
+/** Flags that the realm's safety rests on (facts/sandbox.md, 4.1), and one; canaries.ts proves them. */
 export const FLAGS = [
   '--no-node-snapshot',
-  '--expose-gc', // to the child itself (collect.ts), not to its isolates
+  '--expose-gc', // to the child itself, which takes it away before there is an isolate (collect.ts)
   '--no-turboshaft-loop-unrolling',
   '--enable-experimental-regexp-engine-on-excessive-backtracks',
   '--no-warnings',
@@ -159,7 +159,7 @@ function rights(entry: string, addon: readonly string[]): string[] {
   for (const from of [entry, ...addon.map((folder) => join(folder, 'package.json'))]) {
     read.push(...folders('node-gyp-build', from));
   }
-  // package.json above the child's code says that it is made of ES modules
+  // package.json above the child's code says that it is made of ES modules, where it is (in a checkout)
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, 'package.json');
     if (existsSync(file)) read.push(file);
