@@ -107,6 +107,18 @@ streams:
   expect(existsSync(join(home, '.sluice/state.db'))).toBe(true);
 });
 
+test('the sandbox holds in the built package, where its children are other files', () => {
+  const checked = command(home, join(home, 'node_modules/.bin/sluice'), 'check');
+  expect(checked.stdout + checked.stderr).toMatch(/missing globals.*costs its own event only/);
+  expect(checked.status, checked.stdout + checked.stderr).toBe(0);
+});
+
+test('an older Node is told which one is needed', () => {
+  const old = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.1.0'}})`;
+  const run = command(home, process.execPath, '--import', old, join(home, 'node_modules/sluice/dist/core/cli/main.js'));
+  expect([run.status, run.stderr]).toEqual([3, 'Sluice needs Node 24 or later, and this is 20.1.0\n']);
+});
+
 test('a stream writes to SQLite with nothing else installed, and says nothing on the way', () => {
   writeFileSync(
     join(home, 'sqlite.yaml'),

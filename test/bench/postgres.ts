@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type PostgresDatabase, startPostgres } from '../services/postgres.ts';
-import { proveSandbox } from './processes.ts';
+import { checkSandbox } from './processes.ts';
 import { type Figure, median } from './table.ts';
 
 const RECVLOGICAL = '/usr/lib/postgresql/15/bin/pg_recvlogical';
@@ -51,7 +51,7 @@ export async function* postgresFigures(cli: string, options: { rows: number; rou
   });
   const dir = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   try {
-    proveSandbox(cli, dir, join(dir, 'state.db'));
+    checkSandbox(cli, dir);
     for (const shape of SHAPES) {
       const db = await server.database();
       const rows = Math.round(options.rows * shape.part);

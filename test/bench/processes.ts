@@ -46,16 +46,19 @@ function secondsOf(text: string): number {
   return Number(minutes) * 60 + Number(seconds);
 }
 
-/** Has the proof of the sandbox made, which runs whose state is in `state` remember: else the first ones would make it, beside their work. */
-export function proveSandbox(cli: string, dir: string, state: string): void {
-  const file = join(dir, 'proof.json');
+/**
+ * Has the proof of the sandbox made for runs whose state is `state.db` in this folder: else the first ones would make it, beside
+ * their work.
+ */
+export function checkSandbox(cli: string, dir: string): void {
+  const file = join(dir, 'check.json');
   const manifest = {
     version: 1,
-    service: { state: { type: 'sqlite', path: state } },
+    service: { state: { type: 'sqlite', path: join(dir, 'state.db') } },
     transformations: [{ id: 'same', type: 'javascript', code: 'export default (row) => row;' }],
     streams: [
       {
-        id: 'proof',
+        id: 'check',
         source: { type: 'file', path: file },
         transformations: ['same'],
         sinks: [{ id: 'out', type: 'console' }],
@@ -63,6 +66,11 @@ export function proveSandbox(cli: string, dir: string, state: string): void {
     ],
   };
   writeFileSync(file, JSON.stringify(manifest));
+  check(cli, file);
+}
+
+/** `sluice check`, which makes the proof of the sandbox. @throws when something does not hold */
+export function check(cli: string, file: string): void {
   const ran = spawnSync(process.execPath, [cli, 'check', file], { encoding: 'utf8' });
   if (ran.status !== 0) throw new Error(`${ran.stdout}${ran.stderr}`);
 }

@@ -1,11 +1,11 @@
 // (f) From the start of the process to its first event on standard output, of the package as it is built: a file of one row,
 // a JavaScript transform, the console sink. What a first run remembers (compiled modules, the sandbox's canaries) is there.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { here } from './processes.ts';
+import { check, here } from './processes.ts';
 import { benchRow } from './rows.ts';
 import { median } from './table.ts';
 
@@ -33,7 +33,7 @@ export async function startFigures(cli: string, rounds: number): Promise<string>
       for (const end of ['-wal', '-shm']) await rm(join(dir, '.sluice', `state.db${end}`), { force: true });
       return firstOutput([cli, 'run', file, '--quiet']);
     };
-    spawnSync(process.execPath, [cli, 'check', file]); // remembers the proof of the sandbox
+    check(cli, file);
     await start();
     await start();
     const first: number[] = [];

@@ -9,7 +9,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cost, costOf, here, proveSandbox } from './processes.ts';
+import { type Cost, checkSandbox, costOf, here } from './processes.ts';
 import { writeRows } from './rows.ts';
 import { type Figure, median } from './table.ts';
 
@@ -41,7 +41,7 @@ export async function streamFigures(cli: string, { rows, rounds }: Options): Pro
     const first = join(dir, 'plain.ndjson');
     await plain(first);
     const expected = { js: await hashOf(first), none: await hashOf(input) };
-    proveSandbox(cli, dir, join(dir, 'state.db'));
+    checkSandbox(cli, dir);
     await costOf(await sluice(cli, dir, input, CANDIDATES.js)); // fills the cache of compiled modules
     const costs: Record<'plain' | 'again' | keyof typeof CANDIDATES, Cost[]> = {
       plain: [],
