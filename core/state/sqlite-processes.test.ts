@@ -1,10 +1,9 @@
-// The SQLite store among processes and threads: kills, concurrent writers, a held write lock, a lost worker, the build's .js.
+// The SQLite store among processes and threads: kills, concurrent writers, a held write lock, a lost worker. (That the built package
+// finds its worker: test/package.test.ts.)
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statSync, truncateSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from './sqlite.ts';
@@ -141,29 +140,4 @@ test('when the worker is lost, calls fail and say so, what was confirmed is safe
   expect(await other.next()).toBe('E_STATE_LOCKED');
   await using again = await openSqliteStore({ path });
   expect(await again.loadCheckpoint('a')).toEqual(checkpointOf('a', 1));
-});
-
-test('the same modules as .js, as the build has them, find their worker', () => {
-  using folder = tempFolder();
-  const core = fileURLToPath(new URL('..', import.meta.url));
-  mkdirSync(folder.file('core/state'), { recursive: true });
-  writeFileSync(folder.file('package.json'), '{ "type": "module" }');
-  for (const part of ['.', 'state']) {
-    for (const name of readdirSync(`${core}/${part}`).filter((file) => /^[a-z-]+\.ts$/.test(file))) {
-      const text = stripTypeScriptTypes(readFileSync(`${core}/${part}/${name}`, 'utf8'));
-      const js = text.replace(/(from '\.[^']*)\.ts'/g, "$1.js'");
-      writeFileSync(folder.file(`core/${part}/${name.replace(/ts$/, 'js')}`), js);
-    }
-  }
-  const module = pathToFileURL(folder.file('core/state/index.js')).href;
-  const script = `
-    import { openStateStore } from ${JSON.stringify(module)};
-    await using store = await openStateStore({ type: 'sqlite', path: ${JSON.stringify(folder.file('state.db'))} });
-    console.log(JSON.stringify(await store.statuses()));`;
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ['--no-warnings', '--input-type=module', '-e', script],
-    { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
-  );
-  expect({ stdout, stderr, status }).toEqual({ stdout: '[]\n', stderr: '', status: 0 });
 });
